@@ -1,0 +1,219 @@
+// Package conform holds HTTP traffic against GitHub's own description of its API.
+//
+// Rules:
+//   - The description is GitHub's OpenAPI document; it is read once per process and path, since that takes a second or more.
+//   - GitHub's alternatives overlap, so oneOf is read as anyOf, and discriminators are dropped.
+//   - What a schema does not declare is a violation on every side: that is how misspelled keys and parameters are found.
+//   - Error codes that an operation does not list are fine, answers of success are not.
+//   - Nothing here changes the traffic: violations are reported, never answered.
+package conform
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// ErrAbsent says that the description file is not on this machine. Tests that need it skip, saying so.
+var ErrAbsent = errors.New("GitHub's API description is absent: put openapi.json into ../shared/github, seen from the project's root, to have the traffic validated")
+
+// webhookPrefix is where the description's webhooks are hung while it is loaded, so that their references are resolved.
+const webhookPrefix = "/x-webhooks/"
+
+// Description is GitHub's API as its OpenAPI document tells it. It is safe for concurrent use.
+type Description struct {
+	routes   []route
+	webhooks map[string]*openapi3.Schema
+}
+
+// Violation is one departure from the description.
+type Violation struct {
+	// Side is "request", "answer" or "webhook".
+	Side string
+	// Operation is the method and path template, or the webhook's event and action.
+	Operation string
+	// Path is the request's path, empty for webhooks.
+	Path string
+	// Status is the answer's HTTP status, 0 for requests and webhooks.
+	Status int
+	// Where is a JSON pointer, or names the parameter.
+	Where string
+	// Problem says what is wrong.
+	Problem string
+	// Undeclared is set when the value's name is not in the description at all.
+	Undeclared bool
+}
+
+// String is one line for a test's log.
+func (v Violation) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s", v.Side, v.Operation)
+	if v.Path != "" {
+		fmt.Fprintf(&b, " (%s)", v.Path)
+	}
+	if v.Status != 0 {
+		fmt.Fprintf(&b, " %d", v.Status)
+	}
+	if v.Where != "" {
+		fmt.Fprintf(&b, " at %s", v.Where)
+	}
+	fmt.Fprintf(&b, ": %s", v.Problem)
+	return b.String()
+}
+
+// Find returns the path of the description beside the project: ../shared/github/openapi.json from the folder of go.mod.
+// The error is ErrAbsent when there is none.
+func Find() (string, error) {
+	folder, err := Shared()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(folder, "openapi.json")
+	if _, err := os.Stat(path); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return "", ErrAbsent
+		}
+		return "", fmt.Errorf("look for GitHub's description: %w", err)
+	}
+	return path, nil
+}
+
+// Shared returns the folder ../shared/github as seen from the module's root, found by walking up to go.mod. It may not exist.
+func Shared() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the module's root: %w", err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return filepath.Join(filepath.Dir(dir), "shared", "github"), nil
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return "", ErrAbsent
+		}
+		dir = up
+	}
+}
+
+var (
+	loadedMu sync.Mutex
+	loaded   = map[string]func() (*Description, error){}
+)
+
+// Load reads the description at path; every path is read once per process.
+func Load(path string) (*Description, error) {
+	loadedMu.Lock()
+	once, ok := loaded[path]
+	if !ok {
+		once = sync.OnceValues(func() (*Description, error) { return read(path) })
+		loaded[path] = once
+	}
+	loadedMu.Unlock()
+	return once()
+}
+
+func read(path string) (*Description, error) {
+	raw, err := os.ReadFile(path) //nolint:gosec // G304: the path is the test's own
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, ErrAbsent
+		}
+		return nil, fmt.Errorf("read GitHub's description: %w", err)
+	}
+	prepared, err := prepare(raw)
+	if err != nil {
+		return nil, fmt.Errorf("read GitHub's description %s: %w", path, err)
+	}
+	doc, err := openapi3.NewLoader().LoadFromData(prepared)
+	if err != nil {
+		return nil, fmt.Errorf("load GitHub's description %s: %w", path, err)
+	}
+	d := &Description{webhooks: map[string]*openapi3.Schema{}}
+	for template, item := range doc.Paths.Map() {
+		if name, isHook := strings.CutPrefix(template, webhookPrefix); isHook {
+			if item.Post == nil || item.Post.RequestBody == nil {
+				return nil, fmt.Errorf("load GitHub's description: webhook %s has no body", name)
+			}
+			media := item.Post.RequestBody.Value.Content["application/json"]
+			if media == nil || media.Schema == nil {
+				return nil, fmt.Errorf("load GitHub's description: webhook %s has no JSON schema", name)
+			}
+			d.webhooks[name] = media.Schema.Value
+			continue
+		}
+		d.routes = append(d.routes, newRoute(template, item))
+	}
+	sortRoutes(d.routes)
+	return d, nil
+}
+
+// prepare mends the document where GitHub's own habits need it: see the package's rules.
+func prepare(raw []byte) ([]byte, error) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var doc map[string]any
+	if err := dec.Decode(&doc); err != nil {
+		return nil, err
+	}
+	paths, ok := doc["paths"].(map[string]any)
+	if !ok {
+		return nil, errors.New("it has no paths")
+	}
+	hooks, _ := doc["x-webhooks"].(map[string]any)
+	for name, hook := range hooks {
+		paths[webhookPrefix+name] = hook
+	}
+	delete(doc, "x-webhooks")
+	relax(doc)
+	allowLabelArrays(paths)
+	return json.Marshal(doc)
+}
+
+func relax(node any) {
+	switch n := node.(type) {
+	case map[string]any:
+		if alternatives, ok := n["oneOf"].([]any); ok {
+			n["anyOf"] = alternatives
+			delete(n, "oneOf")
+			delete(n, "discriminator")
+		}
+		for _, child := range n {
+			relax(child)
+		}
+	case []any:
+		for _, child := range n {
+			relax(child)
+		}
+	}
+}
+
+// allowLabelArrays adds the bare array of names that GitHub accepts for an issue's labels, and go-github sends.
+func allowLabelArrays(paths map[string]any) {
+	item, _ := paths["/repos/{owner}/{repo}/issues/{issue_number}/labels"].(map[string]any)
+	for _, method := range []string{"post", "put"} {
+		schema := dig(item, method, "requestBody", "content", "application/json", "schema")
+		if schema == nil {
+			continue
+		}
+		alternatives, _ := schema["anyOf"].([]any)
+		schema["anyOf"] = append(alternatives, map[string]any{
+			"type": "array", "items": map[string]any{"type": "string"},
+		})
+	}
+}
+
+func dig(node map[string]any, keys ...string) map[string]any {
+	for _, key := range keys {
+		node, _ = node[key].(map[string]any)
+	}
+	return node
+}
