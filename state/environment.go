@@ -1,0 +1,192 @@
+// Package state is the ledger: what stands in one environment's signed chain of
+// entries in git, how entries are written and read, and the names, ids and
+// trailers derived from them. It is pure; promotion/gitrepo moves the bytes.
+//
+// Every entry is a commit with an empty tree whose message carries a sentence
+// for people, the environment's whole state after the entry, and trailers. The
+// tip alone tells the state; git log --first-parent tells the story.
+package state
+
+import "time"
+
+// Kind names what an entry did.
+type Kind string
+
+// The kinds of ledger entries.
+const (
+	KindBaseline Kind = "baseline" // environment first seen: what stands is adopted
+	KindClaim    Kind = "claim"    // one promotion, before anything of it can be seen
+	KindOpened   Kind = "opened"   // its pull request's number and URL
+	KindClosing  Kind = "closing"  // written before promobot closes a pull request
+	KindLanded   Kind = "landed"   // its pull request was merged
+	KindVeto     Kind = "veto"     // a person closed its pull request unmerged
+	KindSettled  Kind = "settled"  // already there: the position moves, nothing is opened
+)
+
+// Environment is the whole state of one environment of one pipeline.
+type Environment struct {
+	Version  int      `json:"v"`
+	Sequence int      `json:"n"` // entries so far, the baseline being 1
+	Baseline Baseline `json:"baseline"`
+	// Position is, for each upstream, where its content was last taken from:
+	// at the last landing or settling, else at the baseline.
+	Position map[string]Position `json:"position,omitempty"`
+	// Landing is the newest landing of a promotion of promobot's.
+	Landing *Landing `json:"landing,omitempty"`
+	// Promotion is the newest promotion, under way or ended.
+	Promotion *Promotion `json:"promotion,omitempty"`
+	// Hold stops merging and promoting onward until it is lifted.
+	Hold *Hold `json:"hold,omitempty"`
+	// Claims are the times of the claims of the last hour, oldest first, for
+	// the limits.
+	Claims []time.Time `json:"claims,omitempty"`
+}
+
+// Baseline is what stood when the environment entered the pipeline file.
+type Baseline struct {
+	Commit string    `json:"commit"`
+	Time   time.Time `json:"time"`
+	// Reconcile says that differences standing at the baseline are offered too
+	// (`start: reconcile`).
+	Reconcile bool `json:"reconcile,omitempty"`
+}
+
+// Position is a landing of an upstream: its commit on the base branch and the
+// revision it carried. Revision is empty at the baseline.
+type Position struct {
+	Commit   string `json:"commit"`
+	Revision string `json:"revision,omitempty"`
+	// Origin is the environment in which the revision first landed.
+	Origin string `json:"origin,omitempty"`
+}
+
+// Status is how far a promotion has got.
+type Status string
+
+// The statuses of a promotion.
+const (
+	Claimed Status = "claimed" // no pull request known yet
+	Opened  Status = "opened"  // its pull request stands
+	Closing Status = "closing" // promobot is closing its pull request
+	Landed  Status = "landed"  // ended: merged
+	Vetoed  Status = "vetoed"  // ended: a person closed it
+	Closed  Status = "closed"  // ended: promobot closed it, for Reason
+)
+
+// Ended says whether nothing more happens to the promotion.
+func (s Status) Ended() bool { return s == Landed || s == Vetoed || s == Closed }
+
+// Promotion is one attempt to land one revision in one environment.
+type Promotion struct {
+	ID       string    `json:"id"`
+	Status   Status    `json:"status"`
+	Revision string    `json:"revision"`
+	Origin   string    `json:"origin"` // the environment in which the revision first landed
+	Attempt  int       `json:"attempt"`
+	Cause    string    `json:"cause,omitempty"` // why there is an attempt after the first
+	Rebuild  int       `json:"rebuild,omitempty"`
+	From     string    `json:"from"` // upstream environment
+	Landing  string    `json:"at"`   // the upstream's landing: its commit on the base branch
+	Base     string    `json:"base"` // commit of the base branch it was built on
+	Commit   string    `json:"commit"`
+	Branch   string    `json:"branch"`
+	Expected string    `json:"expected"` // digest of the projection after it
+	Claimed  time.Time `json:"claimed"`
+	// PullRequest and URL are set once opened.
+	PullRequest int    `json:"pr,omitempty"`
+	URL         string `json:"url,omitempty"`
+	// Reason says why it ended, for people; By is who ended it.
+	Reason string    `json:"reason,omitempty"`
+	By     string    `json:"by,omitempty"`
+	Ended  time.Time `json:"ended,omitzero"`
+	// Replaced is the promotion whose pull request this one moved on, as long
+	// as the branch may still show it.
+	Replaced *Replaced `json:"replaced,omitempty"`
+}
+
+// Replaced is what a moved pull request showed before.
+type Replaced struct {
+	ID       string `json:"id"`
+	Revision string `json:"revision"`
+	Origin   string `json:"origin"`
+	Attempt  int    `json:"attempt"`
+	From     string `json:"from"`
+	Landing  string `json:"at"`
+	Commit   string `json:"commit"`
+	Expected string `json:"expected"`
+}
+
+// Landing is a promotion that was merged.
+type Landing struct {
+	ID          string    `json:"id"`
+	Commit      string    `json:"commit"` // on the base branch
+	Before      string    `json:"before"` // base branch's commit before it
+	Revision    string    `json:"revision"`
+	Origin      string    `json:"origin"`
+	From        string    `json:"from"`
+	At          string    `json:"at"` // the upstream's landing it carried
+	Method      string    `json:"method"`
+	By          string    `json:"by"`
+	PullRequest int       `json:"pr"`
+	Expected    string    `json:"expected"`
+	Actual      string    `json:"actual"`
+	Time        time.Time `json:"time"`
+}
+
+// Mixed says that what landed is not exactly what was promoted.
+func (l Landing) Mixed() bool { return l.Expected != l.Actual }
+
+// Hold stops an environment.
+type Hold struct {
+	Reason string    `json:"reason"`
+	By     string    `json:"by"`
+	Since  time.Time `json:"since"`
+	// Landing is the commit that caused it; a person's later landing lifts it.
+	Landing string `json:"landing,omitempty"`
+}
+
+// Clone returns a copy that shares nothing with e.
+func (e Environment) Clone() Environment {
+	c := e
+	c.Position = make(map[string]Position, len(e.Position))
+	for k, v := range e.Position {
+		c.Position[k] = v
+	}
+	if e.Landing != nil {
+		l := *e.Landing
+		c.Landing = &l
+	}
+	if e.Promotion != nil {
+		p := *e.Promotion
+		if p.Replaced != nil {
+			r := *p.Replaced
+			p.Replaced = &r
+		}
+		c.Promotion = &p
+	}
+	if e.Hold != nil {
+		h := *e.Hold
+		c.Hold = &h
+	}
+	c.Claims = append([]time.Time(nil), e.Claims...)
+	return c
+}
+
+// UnderWay is the promotion that has not ended, or nil.
+func (e *Environment) UnderWay() *Promotion {
+	if e == nil || e.Promotion == nil || e.Promotion.Status.Ended() {
+		return nil
+	}
+	return e.Promotion
+}
+
+// ClaimsSince counts the claims after a time.
+func (e *Environment) ClaimsSince(t time.Time) int {
+	n := 0
+	for _, c := range e.Claims {
+		if c.After(t) {
+			n++
+		}
+	}
+	return n
+}

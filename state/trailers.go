@@ -1,0 +1,82 @@
+package state
+
+// Trailers stand in the last paragraph of the promotion's commit, of
+// promobot's merge message and of ledger entries, in git's own format
+// (git-interpret-trailers), so that `git log` and people can read them.
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Trailer is one "Key: value" line.
+type Trailer struct{ Key, Value string }
+
+// The keys of the trailers.
+const (
+	TrailerID          = "Promotion-Id"
+	TrailerPipeline    = "Promotion-Pipeline"
+	TrailerEnvironment = "Promotion-Environment"
+	TrailerRevision    = "Promotion-Revision"
+	TrailerAttempt     = "Promotion-Attempt"
+	TrailerFrom        = "Promotion-From"
+	TrailerBase        = "Promotion-Base"
+	TrailerPullRequest = "Promotion-Pull-Request"
+	TrailerReverts     = "Promotion-Reverts"
+)
+
+// Trailers are a promotion's.
+func (p Promotion) Trailers(pipeline, environment string) []Trailer {
+	ts := []Trailer{
+		{TrailerID, p.ID},
+		{TrailerPipeline, pipeline},
+		{TrailerEnvironment, environment},
+		{TrailerRevision, p.Revision},
+		{TrailerAttempt, strconv.Itoa(p.Attempt)},
+		{TrailerFrom, p.From + "@" + p.Landing},
+		{TrailerBase, p.Base},
+	}
+	if p.URL != "" {
+		ts = append(ts, Trailer{TrailerPullRequest, p.URL})
+	}
+	return ts
+}
+
+// FormatTrailers is a last paragraph. Values are folded to one line, so that
+// nothing in them can look like a trailer of its own; empty ones are left out.
+func FormatTrailers(ts []Trailer) string {
+	var b strings.Builder
+	for _, t := range ts {
+		if t.Value == "" {
+			continue
+		}
+		b.WriteString(t.Key + ": " + oneLine(t.Value) + "\n")
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+var trailerLine = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9-]*): (.*)$`)
+
+// ParseTrailers reads the last paragraph of a message; nil when it holds
+// anything else than trailers.
+func ParseTrailers(message string) map[string]string {
+	message = strings.TrimRight(strings.ReplaceAll(message, "\r\n", "\n"), "\n")
+	last := message
+	if i := strings.LastIndex(message, "\n\n"); i >= 0 {
+		last = message[i+2:]
+	}
+	ts := map[string]string{}
+	for line := range strings.SplitSeq(last, "\n") {
+		m := trailerLine.FindStringSubmatch(line)
+		if m == nil {
+			return nil
+		}
+		ts[m[1]] = m[2]
+	}
+	return ts
+}
+
+func oneLine(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' || r == 0 }), " ")
+}
