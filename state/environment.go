@@ -7,7 +7,10 @@
 // tip alone tells the state; git log --first-parent tells the story.
 package state
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // Kind names what an entry did.
 type Kind string
@@ -78,20 +81,22 @@ func (s Status) Ended() bool { return s == Landed || s == Vetoed || s == Closed 
 
 // Promotion is one attempt to land one revision in one environment.
 type Promotion struct {
-	ID       string    `json:"id"`
-	Status   Status    `json:"status"`
-	Revision string    `json:"revision"`
-	Origin   string    `json:"origin"` // the environment in which the revision first landed
-	Attempt  int       `json:"attempt"`
-	Cause    string    `json:"cause,omitempty"` // why there is an attempt after the first
-	Rebuild  int       `json:"rebuild,omitempty"`
-	From     string    `json:"from"` // upstream environment
-	Landing  string    `json:"at"`   // the upstream's landing: its commit on the base branch
-	Base     string    `json:"base"` // commit of the base branch it was built on
-	Commit   string    `json:"commit"`
-	Branch   string    `json:"branch"`
-	Expected string    `json:"expected"` // digest of the projection after it
-	Claimed  time.Time `json:"claimed"`
+	ID       string `json:"id"`
+	Status   Status `json:"status"`
+	Revision string `json:"revision"`
+	Origin   string `json:"origin"` // the environment in which the revision first landed
+	Attempt  int    `json:"attempt"`
+	Cause    string `json:"cause,omitempty"` // why there is an attempt after the first
+	Rebuild  int    `json:"rebuild,omitempty"`
+	From     string `json:"from"` // upstream environment
+	Landing  string `json:"at"`   // the upstream's landing: its commit on the base branch
+	// Others are the landings of the other upstreams, where there are several.
+	Others   map[string]string `json:"others,omitempty"`
+	Base     string            `json:"base"` // commit of the base branch it was built on
+	Commit   string            `json:"commit"`
+	Branch   string            `json:"branch"`
+	Expected string            `json:"expected"` // digest of the projection after it
+	Claimed  time.Time         `json:"claimed"`
 	// PullRequest and URL are set once opened.
 	PullRequest int    `json:"pr,omitempty"`
 	URL         string `json:"url,omitempty"`
@@ -106,14 +111,14 @@ type Promotion struct {
 
 // Replaced is what a moved pull request showed before.
 type Replaced struct {
-	ID       string `json:"id"`
-	Revision string `json:"revision"`
-	Origin   string `json:"origin"`
-	Attempt  int    `json:"attempt"`
-	From     string `json:"from"`
-	Landing  string `json:"at"`
-	Commit   string `json:"commit"`
-	Expected string `json:"expected"`
+	ID       string            `json:"id"`
+	Revision string            `json:"revision"`
+	Origin   string            `json:"origin"`
+	Attempt  int               `json:"attempt"`
+	From     string            `json:"from"`
+	Landing  string            `json:"at"`
+	Others   map[string]string `json:"others,omitempty"`
+	Commit   string            `json:"commit"`
 }
 
 // Landing is a promotion that was merged.
@@ -148,18 +153,17 @@ type Hold struct {
 // Clone returns a copy that shares nothing with e.
 func (e Environment) Clone() Environment {
 	c := e
-	c.Position = make(map[string]Position, len(e.Position))
-	for k, v := range e.Position {
-		c.Position[k] = v
-	}
+	c.Position = maps.Clone(e.Position)
 	if e.Landing != nil {
 		l := *e.Landing
 		c.Landing = &l
 	}
 	if e.Promotion != nil {
 		p := *e.Promotion
+		p.Others = maps.Clone(p.Others)
 		if p.Replaced != nil {
 			r := *p.Replaced
+			r.Others = maps.Clone(r.Others)
 			p.Replaced = &r
 		}
 		c.Promotion = &p

@@ -56,10 +56,12 @@ func Branch(pipeline, environment, revision, id string) string {
 	return BranchPrefix + Escape(pipeline) + "/" + Escape(environment) + "/" + Escape(revision) + "-" + id[:12]
 }
 
-// ID identifies one attempt to land one revision in one environment of one
-// pipeline of one repository.
-func ID(repository int64, pipeline, environment, revision string, attempt int) string {
-	return Hash("promotion", strconv.FormatInt(repository, 10), pipeline, environment, revision, strconv.Itoa(attempt))
+// ID identifies one attempt to land one revision, as it landed upstream at one
+// commit, in one environment of one pipeline of one repository. The upstream's
+// landing is part of it, so that a revision that lands upstream again (after it
+// was taken back there) needs no look into history to be told from the first.
+func ID(repository int64, pipeline, environment, revision, landing string, attempt int) string {
+	return Hash("promotion", strconv.FormatInt(repository, 10), pipeline, environment, revision, landing, strconv.Itoa(attempt))
 }
 
 // Hash is the hex SHA-256 of length-prefixed parts.

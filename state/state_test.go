@@ -140,10 +140,10 @@ func TestEscapeIsOneToOne(t *testing.T) {
 }
 
 func TestIDSeparatesParts(t *testing.T) {
-	if state.ID(1, "a", "bc", "r", 1) == state.ID(1, "ab", "c", "r", 1) {
+	if state.ID(1, "a", "bc", "r", "l", 1) == state.ID(1, "ab", "c", "r", "l", 1) {
 		t.Error("parts run into each other")
 	}
-	if state.ID(1, "a", "b", "r", 1) == state.ID(1, "a", "b", "r", 2) {
+	if state.ID(1, "a", "b", "r", "l", 1) == state.ID(1, "a", "b", "r", "l", 2) {
 		t.Error("attempts share an id")
 	}
 }
