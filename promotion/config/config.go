@@ -95,6 +95,7 @@ type Environment struct {
 	Reconcile bool // start: reconcile
 	Place     content.Place
 	Allow     []content.Kind
+	Limit     int // limits.per_environment: open promotions of this environment over all pipelines
 	Never     []string
 	Labels    []string
 	Assignees []string

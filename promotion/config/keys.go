@@ -1,0 +1,250 @@
+package config
+
+// The language: every key of the pipeline file with its shape, its default and
+// its rule. Reading, the JSON Schema and the reference page come from these
+// tables alone. A key that the language has and this version does not is listed
+// as notYet: it is refused with that reason instead of being called unknown.
+
+import "github.com/promobot/promobot/promotion/content"
+
+// document is a pipeline file as written.
+type document struct {
+	position
+	version said[int]
+	mode    said[Mode]
+	limits  limitsSpec
+	commonSpec
+	environments said[[]named[environmentSpec]]
+	pipelines    said[[]named[pipelineSpec]]
+	shared       list
+	never        list
+	overrides    said[[]overrideSpec]
+}
+
+// commonSpec are the keys that may stand on the file, an environment, a
+// pipeline, and an environment of a pipeline.
+type commonSpec struct {
+	start                        said[bool] // true: reconcile
+	labels, assignees, reviewers list
+	title, body                  said[string]
+}
+
+type limitsSpec struct {
+	open, perHour, perEnvironment said[int]
+}
+
+type environmentSpec struct {
+	commonSpec
+	from, after list
+	optional    said[bool]
+	mode        said[Mode]
+	verify      said[string]
+	allow       said[[]said[content.Kind]]
+	limits      limitsSpec
+}
+
+type pipelineSpec struct {
+	position
+	commonSpec
+	forEach said[pathTemplate]
+	path    place
+	promote said[[]itemSpec]
+	only    list // environments given as a list: the pipeline has only these
+	own     said[[]named[environmentSpec]]
+}
+
+type itemSpec struct {
+	position
+	images, values, files, match said[[]said[pathTemplate]]
+	in                           place
+	except, keep                 said[[]said[pathTemplate]]
+	ifAbsent                     said[string]
+}
+
+type overrideSpec struct {
+	position
+	name, pipelines, environments list
+	mode                          said[Mode]
+	allow                         said[[]said[content.Kind]]
+	limits                        limitsSpec
+	labels, assignees, reviewers  list
+}
+
+var (
+	globShape         = text("a glob of paths from the repository's root", 1000, checkGlob)
+	labelShape        = text("a label", 50, checkLabel)
+	loginShape        = text("a login", 106, matching(loginRegexp, "write a GitHub login without @", "login"))
+	reviewerShape     = text("a login or org/team", 206, matching(reviewerRegexp, "write a GitHub login, or org/team, without @", "login or team"))
+	selectorShape     = text("a name, in which * stands for any part", 300, nil)
+	neverShape        = text("a glob of files or a value path", 1000, checkNever)
+	fileTemplate      = templated("a glob of files below path", checkGlob)
+	valueTemplate     = templated("a value path", checkValuePath)
+	imageTemplate     = templated("a glob of image names", checkImage)
+	titleShape        = text("a template", 1000, checkTemplate(RenderTemplate))
+	bodyShape         = text("a template", 20000, checkTemplate(RenderMarkdown))
+	environmentsShape = mapOf("its settings", nameShape, environmentShape())
+)
+
+// commonFields are the keys of commonSpec for whatever holds one.
+func commonFields[T any](common func(*T) *commonSpec) []field[T] {
+	return []field[T]{
+		key("start", startShape, "now", "what happens to what stands when an environment enters the file. `now`: it is adopted, only later changes travel. `reconcile`: differences from upstream are proposed at once. The most particular one counts: pipeline's environment, pipeline, environment, file",
+			func(t *T) *said[bool] { return &common(t).start }),
+		key("labels", listOf(labelShape), "none", "labels of the pull requests; those of file, environment and pipeline are added up",
+			func(t *T) *list { return &common(t).labels }),
+		key("assignees", listOf(loginShape), "none", "people the pull requests are assigned to; added up like labels",
+			func(t *T) *list { return &common(t).assignees }),
+		key("reviewers", listOf(reviewerShape), "none", "people or teams asked for review; added up like labels",
+			func(t *T) *list { return &common(t).reviewers }),
+		key("title", titleShape, "promobot's own", "template of the pull request's title (docs: templates). The most particular one counts",
+			func(t *T) *said[string] { return &common(t).title }),
+		key("body", bodyShape, "promobot's own", "template of the pull request's text; `{{.Text}}` is promobot's own. The most particular one counts",
+			func(t *T) *said[string] { return &common(t).body }),
+	}
+}
+
+func documentFields() []field[document] {
+	fields := []field[document]{
+		required(key("version", number(1, 1), "", "the version of this language",
+			func(f *document) *said[int] { return &f.version })),
+		key("mode", modeShape, "auto (no ceiling)", "the ceiling for every environment: `observe` decides on checks and pages only, `propose` opens pull requests that people merge, `auto` merges. The lowest of all modes that apply counts, so this one line is also the brake",
+			func(f *document) *said[Mode] { return &f.mode }),
+		key("limits", fileLimitsShape(), "open 20, per_hour 30, per_environment 8", "how much promobot opens",
+			func(f *document) *limitsSpec { return &f.limits }),
+		required(key("environments", environmentsShape, "", "the environments, said once; `from` makes their order",
+			func(f *document) *said[[]named[environmentSpec]] { return &f.environments })),
+		required(key("pipelines", mapOf("its layout", nameShape, pipelineShape()), "", "where the environments are and what is promoted between them",
+			func(f *document) *said[[]named[pipelineSpec]] { return &f.pipelines })),
+		key("shared", listOf(globShape), "what kustomize resources and components of several environments have in common", "folders that several environments render at once; a pull request that touches one is told how far it reaches",
+			func(f *document) *list { return &f.shared }),
+		key("never", listOf(neverShape), "namespace, namePrefix, nameSuffix, secrets* files, sealed secrets", "files and values that no pipeline can move; adds to the defaults",
+			func(f *document) *list { return &f.never }),
+		key("overrides", listOf(overrideShape()), "none", "settings for some pipelines and environments; they may only tighten what stands before them, so put the general ones first",
+			func(f *document) *said[[]overrideSpec] { return &f.overrides }),
+	}
+	fields = append(fields, commonFields(func(f *document) *commonSpec { return &f.commonSpec })...)
+	return append(fields, notYets[document]("windows", "holidays", "hints", "rollback", "commits", "when", "on_failure", "deliver", "merge", "method", "red_for")...)
+}
+
+func notYets[T any](names ...string) []field[T] {
+	fields := make([]field[T], 0, len(names))
+	for _, n := range names {
+		fields = append(fields, notYet[T](n))
+	}
+	return fields
+}
+
+func fileLimitsShape() shape[limitsSpec] { return object("limits", "", false, fileLimitsFields()) }
+
+func fileLimitsFields() []field[limitsSpec] {
+	return []field[limitsSpec]{
+		key("open", number(1, 1000), "20", "open promotion pull requests in the repository",
+			func(l *limitsSpec) *said[int] { return &l.open }),
+		key("per_hour", number(1, 1000), "30", "promotions begun in the repository within an hour",
+			func(l *limitsSpec) *said[int] { return &l.perHour }),
+		perEnvironmentField(),
+	}
+}
+
+func perEnvironmentField() field[limitsSpec] {
+	return key("per_environment", number(1, 1000), "8", "open promotion pull requests of one environment over all pipelines",
+		func(l *limitsSpec) *said[int] { return &l.perEnvironment })
+}
+
+func environmentLimitsShape() shape[limitsSpec] {
+	return object("environment_limits", "", false, []field[limitsSpec]{perEnvironmentField()})
+}
+
+func environmentShape() shape[environmentSpec] {
+	return object("environment", "One place a revision lands.", true, environmentFields())
+}
+
+func environmentFields() []field[environmentSpec] {
+	fields := []field[environmentSpec]{
+		key("from", listOf(nameShape), "none: it is a first one", "the environments where content is read. Several: what they promote must be equal in all",
+			func(e *environmentSpec) *list { return &e.from }),
+		key("after", listOf(nameShape), "none", "environments that must have landed it before, without giving content",
+			func(e *environmentSpec) *list { return &e.after }),
+		key("optional", boolShape, "false", "true: where a pipeline has no such environment, those downstream take from its upstreams. Not optional and absent: blocked and shown, never jumped over",
+			func(e *environmentSpec) *said[bool] { return &e.optional }),
+		key("mode", modeShape, "propose", "how far promobot goes here. The lowest of all modes that apply counts",
+			func(e *environmentSpec) *said[Mode] { return &e.mode }),
+		key("verify", verifyShape, "none said", "what must hold after it landed, before it travels on. `none` says that landing is enough: needed above an environment with `mode: auto`",
+			func(e *environmentSpec) *said[string] { return &e.verify }),
+		key("allow", listOf(kindShape), "none", "kinds of change that may merge by themselves in `mode: auto`: a file or value is created or deleted, a version goes down, the target was changed by someone since the last landing (drift), an added line names the source environment (leak), the change is large",
+			func(e *environmentSpec) *said[[]said[content.Kind]] { return &e.allow }),
+		key("limits", environmentLimitsShape(), "the file's", "how much promobot opens here",
+			func(e *environmentSpec) *limitsSpec { return &e.limits }),
+	}
+	fields = append(fields, commonFields(func(e *environmentSpec) *commonSpec { return &e.commonSpec })...)
+	return append(fields, notYets[environmentSpec]("branch", "read", "revision", "source", "managed", "window", "windows", "approval", "batch", "on_failure", "deliver", "merge", "method", "when", "newer", "soak", "timeout", "while_soaking", "hints", "rollback", "commits", "red_for")...)
+}
+
+func pipelineShape() shape[pipelineSpec] {
+	return object("pipeline", "A flow of environments: where they are and what is promoted.", false, pipelineFields())
+}
+
+func pipelineFields() []field[pipelineSpec] {
+	fields := []field[pipelineSpec]{
+		key("for_each", templated("a path with $variables", func(s string) *refusal { return checkPath(s, false) }), "one pipeline", "a path with variables, each for one folder or file name or a part of it, as `services/$name`; one pipeline for each match that any environment has. `$env` stands for the environments' names, `*` for any part of a name",
+			func(p *pipelineSpec) *said[pathTemplate] { return &p.forEach }),
+		required(key("path", placeShape("a path with $env and the names of for_each"), "", "the environment's folder; `.` is the repository's root",
+			func(p *pipelineSpec) *place { return &p.path })),
+		required(key("promote", listOf(itemShape()), "", "what moves: an allowlist",
+			func(p *pipelineSpec) *said[[]itemSpec] { return &p.promote })),
+		pipelineEnvironments(),
+	}
+	fields = append(fields, commonFields(func(p *pipelineSpec) *commonSpec { return &p.commonSpec })...)
+	return append(fields, notYets[pipelineSpec]("branch", "read", "revision", "source", "batch", "on_failure", "deliver", "merge", "method", "when", "newer", "hints", "rollback", "commits", "red_for")...)
+}
+
+func itemShape() shape[itemSpec] {
+	return object("promote", "One entry of what moves: images, values, files or match.", false, itemFields())
+}
+
+func itemFields() []field[itemSpec] {
+	type templates = said[[]said[pathTemplate]]
+	return []field[itemSpec]{
+		key("images", listOf(imageTemplate), "", "newTag and digest of these images in the kustomization, never newName",
+			func(i *itemSpec) *templates { return &i.images }),
+		key("values", listOf(valueTemplate), "", "values in the YAML or JSON file `in`, by keys joined by dots; list items by their name: `containers.web.image`",
+			func(i *itemSpec) *templates { return &i.values }),
+		key("files", listOf(fileTemplate), "", "whole files, by globs relative to `path`",
+			func(i *itemSpec) *templates { return &i.files }),
+		key("match", listOf(matchTemplate), "", "a regular expression with one group, which moves, and exactly one hit in the file `in`, for templates and HCL",
+			func(i *itemSpec) *templates { return &i.match }),
+		key("in", placeShape("a file below path"), "required with values and match", "the file in which values and match look",
+			func(i *itemSpec) *place { return &i.in }),
+		key("except", listOf(fileTemplate), "none", "with files: files that stay",
+			func(i *itemSpec) *templates { return &i.except }),
+		key("keep", listOf(valueTemplate), "none", "with files: values inside copied files that stay the target's own",
+			func(i *itemSpec) *templates { return &i.keep }),
+		key("if_absent", oneOf("error", "create"), "error", "with images and values: what happens when the target lacks the value",
+			func(i *itemSpec) *said[string] { return &i.ifAbsent }),
+	}
+}
+
+func overrideShape() shape[overrideSpec] {
+	return object("override", "Settings for some pipelines and environments; they may only tighten.", false, overrideFields())
+}
+
+func overrideFields() []field[overrideSpec] {
+	fields := []field[overrideSpec]{
+		key("name", listOf(selectorShape), "all", "which of for_each's pipelines, by the values of its variables (several joined by /), or by the pipeline's name where there is no for_each",
+			func(o *overrideSpec) *list { return &o.name }),
+		key("pipelines", listOf(selectorShape), "all", "which pipelines, by their names in this file",
+			func(o *overrideSpec) *list { return &o.pipelines }),
+		key("environments", listOf(selectorShape), "all", "which environments",
+			func(o *overrideSpec) *list { return &o.environments }),
+		key("mode", modeShape, "", "a lower mode",
+			func(o *overrideSpec) *said[Mode] { return &o.mode }),
+		key("allow", listOf(kindShape), "", "fewer kinds of change; `[]` for none",
+			func(o *overrideSpec) *said[[]said[content.Kind]] { return &o.allow }),
+		key("limits", environmentLimitsShape(), "", "a lower limit",
+			func(o *overrideSpec) *limitsSpec { return &o.limits }),
+		key("labels", listOf(labelShape), "", "more labels", func(o *overrideSpec) *list { return &o.labels }),
+		key("assignees", listOf(loginShape), "", "more assignees", func(o *overrideSpec) *list { return &o.assignees }),
+		key("reviewers", listOf(reviewerShape), "", "more reviewers", func(o *overrideSpec) *list { return &o.reviewers }),
+	}
+	return append(fields, notYets[overrideSpec]("approval", "batch", "window", "windows", "on_failure", "verify", "when", "newer", "soak")...)
+}

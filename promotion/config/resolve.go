@@ -1,0 +1,284 @@
+package config
+
+// Resolve expands the pipelines over the repository's files.
+//
+// Rules: a pipeline of a for_each exists as long as any of its environments has
+// a file, so that a deleted source is seen and not forgotten; absence never
+// makes anything jump over an environment that is not optional.
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/promobot/promobot/promotion/content"
+)
+
+// maxPlaces bounds pipelines times environments of one repository.
+const maxPlaces = 50_000
+
+// Resolve gives the pipelines of a repository whose files have these paths,
+// sorted as the file has them and then by key. Paths sorted by bytes, as git
+// lists them, save a sort. The problems are those that only the repository's
+// files show; the environments they concern are Blocked, all others can go on.
+// Slices of the environments are shared and must not be changed.
+func (f *File) Resolve(paths []string) ([]Pipeline, Problems) {
+	d := &decoder{file: f.name}
+	x := newIndex(paths)
+	r := &resolver{file: f, d: d, x: x, memo: map[memoKey]*settled{}}
+	var out []Pipeline
+	places := 0
+	for _, l := range f.layouts {
+		bindings := []binding{nil}
+		if l.spec.forEach.said() {
+			bindings = l.each.expand(x)
+		}
+		if places += len(bindings) * len(l.environments); places > maxPlaces {
+			p := l.spec.forEach.position
+			d.add(p.line, p.column, fmt.Sprintf("with pipelines.%s there are more than %d environments over all pipelines", l.group.value, maxPlaces), "let for_each match fewer folders")
+			break
+		}
+		for _, b := range bindings {
+			if p, any := r.pipeline(l, b); any || !l.spec.forEach.said() {
+				out = append(out, p)
+			}
+		}
+	}
+	r.collisions(out)
+	return out, d.finish()
+}
+
+type resolver struct {
+	file *File
+	d    *decoder
+	x    *index
+	memo map[memoKey]*settled
+}
+
+// memoKey is an environment of a layout with the overrides that apply to it.
+type memoKey struct {
+	e         *environmentLayout
+	overrides string
+}
+
+func (r *resolver) settled(l *layout, e *environmentLayout, title string) *settled {
+	overrides := r.file.matching(l.group.value, e.name.value, &title)
+	key := memoKey{e: e, overrides: fmt.Sprint(overrides)}
+	s, ok := r.memo[key]
+	if !ok {
+		s = r.file.settle(r.d, l, e, overrides)
+		r.memo[key] = s
+	}
+	return s
+}
+
+// pipeline makes one pipeline; any says whether an environment is present.
+func (r *resolver) pipeline(l *layout, b binding) (p Pipeline, any bool) {
+	p = Pipeline{Key: l.group.value, Group: l.group.value, Title: l.group.value, Line: l.group.line}
+	if b != nil {
+		p.Title = b.key()
+		p.Key += "/" + p.Title
+	}
+	places := make([]content.Place, len(l.environments))
+	present := make([]bool, len(l.environments))
+	skipped := map[string]bool{}
+	for i, e := range l.environments {
+		places[i], present[i] = r.place(l, e, b)
+		any = any || present[i]
+		if !present[i] && e.optional().value {
+			skipped[e.name.value] = true
+		}
+	}
+	here := func(name string) bool { return !skipped[name] }
+	for i, e := range l.environments {
+		if skipped[e.name.value] {
+			continue
+		}
+		env := r.settled(l, e, p.Title).Environment
+		env.Place, env.Present = places[i], present[i]
+		env.From, env.After = e.from, e.after
+		if len(skipped) > 0 {
+			env.From = through(e.from, here, func(n string) []string { return l.get(n).from })
+			env.After = through(e.after, here, func(n string) []string { return l.get(n).after })
+		}
+		env.Blocked = blocked(l, e, &env)
+		env.Settings = r.settings(l, e, &env)
+		p.Environments = append(p.Environments, env)
+	}
+	return p, any
+}
+
+// blocked says why nothing can be promoted to an environment, or "".
+func blocked(l *layout, e *environmentLayout, env *Environment) string {
+	where := env.Place.Dir
+	if where == "" {
+		where = "the repository"
+	}
+	switch {
+	case !env.Present && len(e.from) == 0:
+		return fmt.Sprintf("%s has nothing of this pipeline in %s: nothing can come from it until it is there", env.Name, where)
+	case !env.Present:
+		return fmt.Sprintf("%s has nothing of this pipeline in %s: create it, or say optional: true for %s (line %d) if it need not be there", env.Name, where, env.Name, e.name.line)
+	case len(env.From) == 0 && len(e.from) > 0:
+		return fmt.Sprintf("%s comes from %s, which is optional and not there, and so has nothing to come from", env.Name, strings.Join(e.from, ", "))
+	}
+	return ""
+}
+
+// place fills the templates for one environment and looks whether it is there:
+// it is when it has a file that some item names, or a folder of its own with any
+// file where whole files are promoted.
+func (r *resolver) place(l *layout, e *environmentLayout, b binding) (content.Place, bool) {
+	b = b.with(envVariable, e.name.value)
+	t, _, ok := l.spec.path.in(e.name.value)
+	if !ok {
+		return content.Place{}, false
+	}
+	dir := t.fill(b, plain)
+	if dir == "." {
+		dir = ""
+	}
+	p := content.Place{Dir: dir, Items: make([]content.Item, 0, len(e.items))}
+	present := false
+	for i := range e.items {
+		item, ok := fillItem(&e.items[i], e.name.value, b)
+		if ok {
+			present = present || r.present(l, dir, &item)
+		}
+		p.Items = append(p.Items, item)
+	}
+	return p, present
+}
+
+// fillItem fills one item; false when its in names no file for the environment.
+func fillItem(i *itemLayout, env string, b binding) (content.Item, bool) {
+	s := i.spec
+	item := content.Item{Create: s.ifAbsent.value == "create"}
+	fill := func(all said[[]said[pathTemplate]], one func(pathTemplate) string) []string {
+		if len(all.value) == 0 {
+			return nil
+		}
+		out := make([]string, len(all.value))
+		for i, t := range all.value {
+			out[i] = one(t.value)
+		}
+		return out
+	}
+	glob := func(t pathTemplate) string { return t.fill(b, escapeGlob) }
+	value := func(t pathTemplate) string { return fillValuePath(t, b) }
+	switch {
+	case s.images.said():
+		item.Kind, item.Patterns = content.Images, fill(s.images, glob)
+	case s.values.said():
+		item.Kind, item.Patterns = content.Values, fill(s.values, value)
+	case s.files.said():
+		item.Kind, item.Patterns = content.Files, fill(s.files, glob)
+		item.Except, item.Keep = fill(s.except, glob), fill(s.keep, value)
+	default:
+		item.Kind = content.Match
+		for _, t := range i.match {
+			item.Patterns = append(item.Patterns, t.fill(b, quoteRegexp))
+		}
+	}
+	if s.in.said() {
+		t, _, ok := s.in.in(env)
+		if !ok {
+			return item, false
+		}
+		item.In = t.fill(b, plain)
+	}
+	return item, true
+}
+
+// kustomizations are the names kustomize knows, in its order.
+var kustomizations = []string{"kustomization.yaml", "kustomization.yml", "Kustomization"}
+
+// present says whether an item finds a file in a folder.
+func (r *resolver) present(l *layout, dir string, item *content.Item) bool {
+	switch item.Kind {
+	case content.Images:
+		return slices.ContainsFunc(kustomizations, func(k string) bool { return r.x.file(inDir(dir, k)) })
+	case content.Values, content.Match:
+		return r.x.file(inDir(dir, item.In))
+	}
+	if l.spec.path.varies() {
+		return r.x.folder(dir)
+	}
+	return len(r.selected(dir, item, true)) > 0
+}
+
+// selected are the files below dir that a files item takes, relative to dir.
+func (r *resolver) selected(dir string, item *content.Item, one bool) []string {
+	var out []string
+	skip := len(dir)
+	if dir != "" {
+		skip++
+	}
+	matches := func(globs []string, path string) bool {
+		return slices.ContainsFunc(globs, func(g string) bool { return matchGlob(g, path) })
+	}
+	for _, path := range r.x.below(dir) {
+		if rel := path[skip:]; matches(item.Patterns, rel) && !matches(item.Except, rel) {
+			if out = append(out, rel); one {
+				break
+			}
+		}
+	}
+	return out
+}
+
+func inDir(dir, file string) string {
+	if dir == "" {
+		return file
+	}
+	return dir + "/" + file
+}
+
+// settings are the settled ones with those of this pipeline's place in front.
+func (r *resolver) settings(l *layout, e *environmentLayout, env *Environment) []Setting {
+	at := "pipelines." + l.group.value
+	own := at + ".environments." + e.name.value
+	out := make([]Setting, 0, len(env.Settings)+3+len(env.Place.Items))
+	_, stand, _ := l.spec.path.in(e.name.value)
+	dir := env.Place.Dir
+	if dir == "" {
+		dir = "."
+	}
+	out = append(out, Setting{"path", dir, Source{stand.line, at + ".path"}})
+	for i, item := range env.Place.Items {
+		out = append(out, Setting{fmt.Sprintf("promote[%d]", i), describeItem(item), Source{e.items[i].spec.line, fmt.Sprintf("%s.promote[%d]", at, i)}})
+	}
+	for _, o := range []struct {
+		key       string
+		names     []string
+		own, file list
+	}{{key: "from", names: env.From, own: e.own.from, file: e.file.from}, {key: "after", names: env.After, own: e.own.after, file: e.file.after}} {
+		source := Source{What: "default"}
+		switch {
+		case o.own.said():
+			source = Source{o.own.line, own + "." + o.key}
+		case o.file.said():
+			source = Source{o.file.line, "environments." + e.name.value + "." + o.key}
+		}
+		out = append(out, Setting{o.key, words(o.names), source})
+	}
+	return append(out, env.Settings...)
+}
+
+// describeItem is an item in one line.
+func describeItem(i content.Item) string {
+	s := string(i.Kind) + " " + strings.Join(i.Patterns, ", ")
+	if i.In != "" {
+		s += " in " + i.In
+	}
+	if len(i.Except) > 0 {
+		s += " except " + strings.Join(i.Except, ", ")
+	}
+	if len(i.Keep) > 0 {
+		s += " keep " + strings.Join(i.Keep, ", ")
+	}
+	if i.Create {
+		s += " (created if absent)"
+	}
+	return s
+}
