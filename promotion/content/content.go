@@ -19,6 +19,19 @@ type Place struct {
 	Dir string
 	// Items is the allowlist of what is promoted.
 	Items []Item
+	// Never is the pipeline file's never: what no pipeline can move. An entry
+	// with a slash is a glob of repository paths (**/secrets*), one that begins
+	// with kind: a Kubernetes kind (kind:SealedSecret), any other a value path
+	// (**.replicas). The kustomize words namespace, namePrefix and nameSuffix
+	// are the top-level fields of kustomization files only. Such files and
+	// values lie outside the projection: [Place.Owns] is false for the files, and
+	// [Digest] does not see the values.
+	Never []string
+}
+
+// DefaultNever is the pipeline file's never where it says nothing.
+func DefaultNever() []string {
+	return []string{"namespace", "namePrefix", "nameSuffix", "**/secrets*", "kind:SealedSecret"}
 }
 
 // ItemKind says how an item's parts are found.
@@ -47,8 +60,8 @@ type Item struct {
 	Except []string
 	// Keep are value paths inside copied files that stay the target's own (Files).
 	Keep []string
-	// IfAbsent says that a value or image missing in the target is created
-	// rather than refused.
+	// Create says that a value or image missing in the target is added rather
+	// than refused (if_absent: create).
 	Create bool
 }
 
@@ -83,7 +96,7 @@ type Input struct {
 	UpstreamBaseline       *Side
 	Reconcile              bool // `start: reconcile` and no position yet: every difference counts as changed upstream, nothing as deleted
 	Blobs                  Blobs
-	Never                  []string // the pipeline file's never: globs of files and value paths that nothing can move
+	Never                  []string // added to the Never of every place
 	AllowMoving            bool     // values that are ranges or moving names are not refused (managed elsewhere with a source)
 }
 
@@ -129,6 +142,9 @@ type Refusal struct {
 	File, Value string
 	Reason      string
 	Remedy      string
+	// Never says that the pipeline file's never keeps it: it stays by design,
+	// and there is nothing to mend.
+	Never bool
 }
 
 // Result is what promoting does to the target.
@@ -137,7 +153,7 @@ type Result struct {
 	Changes  []Change // sorted by file, then value
 	Refused  []Refusal
 	Kept     []string // names of values kept as the target's own inside copied files
-	Kinds    []Kind   // union over the changes, sorted
+	Kinds    []Kind   // union over the changes, sorted; Large is of the whole
 	Expected string   // Digest of the target after the edits
 	// From and To name the versions for a title ("1.40.0", "1.42.0") when one
 	// version-like value changed; else both are empty.
