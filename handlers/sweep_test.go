@@ -102,6 +102,7 @@ func TestSweepWakesAllAgainAndAgain(t *testing.T) {
 		}
 		start := e.sweeps[0]
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		if n := len(e.sweeps); n < 11 || n > 15 {
@@ -174,6 +175,7 @@ func TestSweepFaults(t *testing.T) {
 					t.Errorf("%v sweeps counted as %s, want 1", got, c.count)
 				}
 				time.Sleep(4*time.Second + 999*time.Millisecond)
+				synctest.Wait()
 				if len(e.sweeps) != 1 {
 					t.Errorf("tried again at once: %v", e.sweeps)
 				}
@@ -182,6 +184,7 @@ func TestSweepFaults(t *testing.T) {
 				clear(e.down)
 				e.mu.Unlock()
 				time.Sleep(time.Second)
+				synctest.Wait()
 				if err := s.Ready(t.Context()); err != nil || len(e.wakes) != 150 {
 					t.Errorf("after the fault: %v, %d woken; want all soon", err, len(e.wakes))
 				}
@@ -195,6 +198,7 @@ func TestSweepRetriesBackOff(t *testing.T) {
 	e.down[0] = true
 	sweeping(t, e, prometheus.NewRegistry(), func(*handlers.Sweeper) {
 		time.Sleep(20 * time.Minute)
+		synctest.Wait()
 		var waits []time.Duration
 		for n := 1; n < len(e.sweeps); n++ {
 			waits = append(waits, e.sweeps[n].Sub(e.sweeps[n-1]))
