@@ -100,7 +100,9 @@ func TestSweepWakesAllAgainAndAgain(t *testing.T) {
 		if err := s.Ready(t.Context()); err != nil {
 			t.Errorf("after the first sweep: %v", err)
 		}
+		e.mu.Lock()
 		start := e.sweeps[0]
+		e.mu.Unlock()
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		e.mu.Lock()
