@@ -1,0 +1,94 @@
+package gitrepo
+
+// Blobs: the few that are needed, fetched by their ids in one request when they
+// are not here yet, then read locally.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/promobot/promobot/promotion/content"
+)
+
+// Blobs returns the bytes of the blobs with these ids. Those not in the mirror
+// are fetched first, all by one fetch; fetched says whether that was needed. It
+// fails with ErrMissing when the remote has one not either, and with ErrTooLarge
+// when one is larger than Options.MaxBlob.
+func (r *Repository) Blobs(ctx context.Context, ids []string) (blobs content.Blobs, fetched bool, err error) {
+	ids = distinct(ids)
+	for _, id := range ids {
+		if !isID(id) {
+			return nil, false, fmt.Errorf("blob %q: %w", clip(id, 80), ErrMissing)
+		}
+	}
+	fetched, err = r.bring(ctx, ids)
+	if err != nil {
+		return nil, fetched, err
+	}
+	blobs = make(content.Blobs, len(ids))
+	err = r.readObjects(ctx, ids, r.opts.MaxBlob, func(o object) error {
+		switch {
+		case o.missing:
+			return fmt.Errorf("blob %s: %w", o.id, ErrMissing)
+		case o.kind != "blob":
+			return fmt.Errorf("%s is a %s and no file", o.id, o.kind)
+		case o.data == nil:
+			return fmt.Errorf("blob %s has %d bytes, and at most %d are read: %w", o.id, o.size, r.opts.MaxBlob, ErrTooLarge)
+		}
+		blobs[o.id] = o.data
+		return nil
+	})
+	if err != nil {
+		return nil, fetched, err
+	}
+	return blobs, fetched, nil
+}
+
+// absent returns those of the ids that are not here.
+func (r *Repository) absent(ctx context.Context, ids []string) ([]string, error) {
+	var missing []string
+	err := r.readObjects(ctx, ids, 0, func(o object) error {
+		if o.missing {
+			missing = append(missing, o.id)
+		}
+		return nil
+	})
+	return missing, err
+}
+
+var notOurRef = regexp.MustCompile(`not our ref ([0-9a-f]{40,64})`)
+
+// bring fetches those of the blobs that are not here. It needs no lock: it
+// writes one pack and no ref.
+func (r *Repository) bring(ctx context.Context, ids []string) (fetched bool, err error) {
+	missing, err := r.absent(ctx, ids)
+	if err != nil || len(missing) == 0 {
+		return false, err
+	}
+	if r.local {
+		return false, fmt.Errorf("%d files are not in this partial clone (blob %s is the first; `git fetch --refetch --filter=blob:limit=%d` brings them): %w", len(missing), missing[0], r.opts.MaxBlob, ErrMissing)
+	}
+	err = r.network(ctx, "blobs", func() command {
+		return command{
+			name: "fetch", gitDir: r.dir, access: fetch, timeout: r.opts.Timeout,
+			args: []string{
+				"fetch", "--quiet", "--no-tags", "--no-write-fetch-head",
+				"--no-auto-maintenance", "--recurse-submodules=no", "--stdin", remoteName,
+			},
+			stdin: strings.NewReader(strings.Join(missing, "\n") + "\n"),
+		}
+	})
+	if err == nil {
+		return true, nil
+	}
+	var p *ProcessError
+	if errors.As(err, &p) {
+		if m := notOurRef.FindStringSubmatch(p.Stderr); m != nil {
+			return true, fmt.Errorf("blob %s: %w", m[1], ErrMissing)
+		}
+	}
+	return true, err
+}

@@ -1,0 +1,137 @@
+package gitrepo
+
+// What was read of a repository and cannot change: commits and trees by their
+// ids. A cache that has grown too large is emptied; what is still needed is
+// read again.
+
+import (
+	"sync"
+
+	"github.com/promobot/promobot/promotion"
+)
+
+const (
+	cacheBytes    = 128 << 20
+	cacheListings = 16
+)
+
+// entry is one line of a tree.
+type entry struct {
+	mode, name, id string
+}
+
+func (e entry) isTree() bool { return e.mode == modeTree }
+
+// known is a commit as far as it was read.
+type known struct {
+	commit  promotion.Commit
+	changed bool // commit.Changed was computed
+	// first is the commit before this one on a chain, "" at its end. Where a
+	// shallow clone ends only a walk can tell: until then it is not linked.
+	first  string
+	linked bool
+}
+
+type cache struct {
+	mu       sync.Mutex
+	bytes    int
+	commits  map[string]known
+	trees    map[string][]entry
+	paths    map[string][]string // by tree
+	contains map[[2]string]bool
+}
+
+func newCache() *cache {
+	c := &cache{}
+	c.empty()
+	return c
+}
+
+func (c *cache) empty() {
+	c.bytes = 0
+	c.commits = map[string]known{}
+	c.trees = map[string][]entry{}
+	c.paths = map[string][]string{}
+	c.contains = map[[2]string]bool{}
+}
+
+// charge counts what is about to be kept. The caller holds mu.
+func (c *cache) charge(n int) {
+	if c.bytes+n > cacheBytes {
+		c.empty()
+	}
+	c.bytes += n
+}
+
+func (c *cache) commit(id string) (known, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k, ok := c.commits[id]
+	return k, ok
+}
+
+// addCommit keeps a commit, never forgetting its changed paths.
+func (c *cache) addCommit(k known) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if old, ok := c.commits[k.commit.ID]; ok && (old.changed || !k.changed) && (old.linked || !k.linked) {
+		return
+	}
+	n := 400 + len(k.commit.Message)
+	for _, p := range k.commit.Changed {
+		n += 16 + len(p)
+	}
+	c.charge(n)
+	c.commits[k.commit.ID] = k
+}
+
+func (c *cache) tree(id string) ([]entry, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t, ok := c.trees[id]
+	return t, ok
+}
+
+func (c *cache) addTree(id string, entries []entry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.trees[id]; ok {
+		return
+	}
+	n := 100
+	for _, e := range entries {
+		n += 100 + len(e.name)
+	}
+	c.charge(n)
+	c.trees[id] = entries
+}
+
+func (c *cache) allPaths(tree string) ([]string, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p, ok := c.paths[tree]
+	return p, ok
+}
+
+func (c *cache) addPaths(tree string, paths []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.paths) >= cacheListings {
+		clear(c.paths)
+	}
+	c.paths[tree] = paths
+}
+
+func (c *cache) isContained(pair [2]string) (contained, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	contained, ok = c.contains[pair]
+	return contained, ok
+}
+
+func (c *cache) addContained(pair [2]string, contained bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.charge(200)
+	c.contains[pair] = contained
+}

@@ -1,0 +1,15 @@
+package gitrepo
+
+// git processes on Linux: each leads a group, so that an interrupt at the
+// terminal lets a push end, and all its helpers are ended with it; and it dies
+// with promobot, so that a lock file found at the next start is nobody's.
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+func ownGroup(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+}

@@ -1,0 +1,18 @@
+//go:build !linux
+
+package gitrepo
+
+// git processes elsewhere than on Linux: ended gently where the system can.
+
+import (
+	"os"
+	"os/exec"
+	"runtime"
+)
+
+func ownGroup(cmd *exec.Cmd) {
+	if runtime.GOOS == "windows" {
+		return
+	}
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+}
