@@ -6,7 +6,6 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 
 	"github.com/promobot/promobot/promotion/content"
@@ -117,7 +116,7 @@ func (r *resolver) collide(pipelines []Pipeline, path string, all []claim) {
 		}
 		// A file that hundreds claim says all in its first dozen.
 		for _, o := range all[max(0, i-12):i] {
-			what := sameTarget(path, c.item, o.item)
+			what := sameTarget(path, o.item, c.item)
 			if what == "" {
 				continue
 			}
@@ -141,7 +140,7 @@ func sameTarget(path string, a, b *content.Item) string {
 			return ""
 		}
 		if a.Kind == b.Kind {
-			return fmt.Sprintf("what %s matches in %s", regexp.QuoteMeta(a.Patterns[0]), path)
+			return fmt.Sprintf("what %s matches in %s", a.Patterns[0], path)
 		}
 		return ""
 	}

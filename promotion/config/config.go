@@ -7,7 +7,6 @@ package config
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/promobot/promobot/promotion/content"
 )
@@ -75,17 +74,20 @@ type Pipeline struct {
 	Group, Title string
 	Line         int
 	// Environments are in topological order: every one after those it is from
-	// and after.
+	// and after. Optional ones that the pipeline has not are left out.
 	Environments []Environment
 }
 
 // Environment is one environment of one pipeline with its effective settings.
 type Environment struct {
-	Name     string
-	From     []string // upstreams, optional absent ones replaced by theirs; empty for a first environment
-	After    []string // order without content
-	Mode     Mode
-	Verified bool // verify: none: a landing is verified when it has landed
+	Name  string
+	From  []string // upstreams, optional absent ones replaced by theirs; empty for a first environment
+	After []string // order without content
+	Mode  Mode
+	// Verified is true when nothing has to be verified here: a landing counts as
+	// verified when it has landed. That is so with verify: none, and where
+	// nothing is said of verify, below which no mode is auto.
+	Verified bool
 	Optional bool
 	// Present is false when the environment has no file for this pipeline.
 	// Blocked says why nothing can be promoted here, with what to do: an absent
@@ -95,8 +97,8 @@ type Environment struct {
 	Reconcile bool // start: reconcile
 	Place     content.Place
 	Allow     []content.Kind
-	Limit     int // limits.per_environment: open promotions of this environment over all pipelines
-	Never     []string
+	Limit     int      // limits.per_environment: open promotions of this environment over all pipelines
+	Never     []string // defaults and the file's: globs of files and value paths
 	Labels    []string
 	Assignees []string
 	Reviewers []string // logins; org/team for teams
@@ -105,6 +107,3 @@ type Environment struct {
 	Line      int
 	Settings  []Setting
 }
-
-// Interval is a duration as the pipeline file writes it: 30m, 4h, 3d.
-type Interval time.Duration

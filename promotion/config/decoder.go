@@ -100,8 +100,8 @@ type field[T any] struct {
 	words    string
 	fallback string // the default, in words
 	rule     string
-	required bool
-	later    bool // a key of the language that this version refuses
+	required string // what to add when it is missing; "" when it may be
+	later    bool   // a key of the language that this version refuses
 	schema   func(*schemas) schema
 	read     func(d *decoder, path string, n *yaml.Node, into *T)
 }
@@ -119,8 +119,8 @@ func key[T, V any](name string, s shape[V], fallback, rule string, into func(*T)
 }
 
 // required marks a key that must be there.
-func required[T any](f field[T]) field[T] {
-	f.required, f.fallback = true, "required"
+func required[T any](example string, f field[T]) field[T] {
+	f.required, f.fallback = f.name+": "+example, "required"
 	return f
 }
 
@@ -138,7 +138,7 @@ func (d *decoder) wrong(path string, n *yaml.Node, typ scalarType, want string) 
 	if n.Kind == yaml.ScalarNode && n.Style&yaml.TaggedStyle == 0 {
 		word := " " + strings.ToLower(n.Value) + " "
 		switch t := typeOf(n); {
-		case typ == textType && t != textType && t != nullType:
+		case typ == textType && t != textType && t != nullType && strings.HasPrefix(want, "a "):
 			remedy = "put it in quotes: " + strconv.Quote(n.Value)
 		case typ == boolType && strings.Contains(" yes on y ", word):
 			remedy = "write true: in YAML 1.2 yes and on are texts"
@@ -310,7 +310,7 @@ func object[T any](name, rule string, mayBeEmpty bool, fields []field[T]) shape[
 				return out, true
 			}
 			if n.Kind != yaml.MappingNode {
-				d.wrong(cmp.Or(path, "the file"), n, "", "a mapping with "+strings.Join(known, ", "))
+				d.at(n, fmt.Sprintf("%s is %s, not a mapping", cmp.Or(path, "the file"), kindOf(n)), "write a mapping with "+strings.Join(known, ", "))
 				return out, false
 			}
 			before := len(d.problems) + d.more
@@ -328,8 +328,8 @@ func object[T any](name, rule string, mayBeEmpty bool, fields []field[T]) shape[
 				fields[i].read(d, join(path, k.Value), valueNode(k, v), &out)
 			})
 			for _, f := range fields {
-				if f.required && !seen[f.name] {
-					d.at(n, fmt.Sprintf("%s is missing", join(path, f.name)), "add "+f.name+": "+f.words)
+				if f.required != "" && !seen[f.name] {
+					d.at(n, fmt.Sprintf("%s is missing", join(path, f.name)), "add "+f.required)
 				}
 			}
 			return out, len(d.problems)+d.more == before

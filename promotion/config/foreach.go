@@ -11,7 +11,6 @@ package config
 
 import (
 	"cmp"
-	"fmt"
 	"regexp"
 	"slices"
 	"sort"
@@ -185,40 +184,6 @@ func (x *index) children(prefix string, f func(name string, folder bool)) {
 			rest = rest[sort.SearchStrings(rest, prefix+name+"0"):]
 		} else {
 			rest = rest[1:]
-		}
-	}
-}
-
-// checkLayout refuses templates whose variables do not fit, items that do not,
-// and places that would be the same for several environments or pipelines.
-func (l *layout) checkLayout(d *decoder, environments []string) {
-	at := "pipelines." + l.group.value
-	spec := &l.spec
-	if spec.forEach.said() {
-		each, bad := compileEach(spec.forEach.value, environments)
-		if bad != nil {
-			d.add(spec.forEach.line, spec.forEach.column, at+".for_each: "+bad.message, bad.remedy)
-			return
-		}
-		l.each = each
-	}
-	l.known = append([]string{envVariable}, l.each.variables...)
-	l.checkPlace(d, at+".path", spec.path)
-	if len(spec.promote.value) == 0 {
-		d.add(spec.promote.line, spec.promote.column, at+".promote is empty", "say what moves: images, values, files or match")
-		return
-	}
-	for i := range spec.promote.value {
-		l.checkItem(d, fmt.Sprintf("%s.promote[%d]", at, i), &spec.promote.value[i])
-	}
-	for _, e := range l.environments {
-		e.items = make([]itemLayout, len(spec.promote.value))
-		for i := range spec.promote.value {
-			item := &spec.promote.value[i]
-			e.items[i].spec = item
-			for _, m := range item.match.value {
-				e.items[i].match = append(e.items[i].match, settleMatch(m.value.text, l.known))
-			}
 		}
 	}
 }

@@ -1,12 +1,53 @@
 package config
 
-// What is refused in the items of a pipeline's promote.
+// What is refused in a pipeline's layout: its for_each, its path and the items
+// of its promote.
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 )
+
+// checkLayout refuses templates whose variables do not fit, items that do not,
+// and places that would be the same for several environments or pipelines.
+func (l *layout) checkLayout(d *decoder, environments []string) {
+	at := "pipelines." + l.group.value
+	spec := &l.spec
+	if spec.forEach.said() {
+		each, bad := compileEach(spec.forEach.value, environments)
+		if bad != nil {
+			d.add(spec.forEach.line, spec.forEach.column, at+".for_each: "+bad.message, bad.remedy)
+			return
+		}
+		l.each = each
+	}
+	l.known = append([]string{envVariable}, l.each.variables...)
+	before := len(d.problems) + d.more
+	l.checkPlace(d, at+".path", spec.path)
+	if len(spec.promote.value) == 0 {
+		d.add(spec.promote.line, spec.promote.column, at+".promote is empty", "say what moves: images, values, files or match")
+		return
+	}
+	kinds := make([]string, len(spec.promote.value))
+	for i := range spec.promote.value {
+		kinds[i] = l.checkItem(d, fmt.Sprintf("%s.promote[%d]", at, i), &spec.promote.value[i])
+	}
+	if len(d.problems)+d.more > before {
+		return // a misspelt variable would be told a second time
+	}
+	for i := range spec.promote.value {
+		l.checkDistinct(d, fmt.Sprintf("%s.promote[%d]", at, i), kinds[i], &spec.promote.value[i])
+	}
+	for _, e := range l.environments {
+		e.items = make([]itemLayout, len(spec.promote.value))
+		for i := range spec.promote.value {
+			item := &spec.promote.value[i]
+			e.items[i].spec = item
+			e.items[i].match = settleMatch(item.match.value.text, l.known)
+		}
+	}
+}
 
 // checkPlace checks the templates of a path or an in.
 func (l *layout) checkPlace(d *decoder, at string, p place) {
@@ -40,9 +81,9 @@ func (l *layout) checkVariables(d *decoder, at string, t said[pathTemplate]) {
 	}
 }
 
-// checkItem checks that an item's keys belong together and that it is another
-// place in each environment and each pipeline.
-func (l *layout) checkItem(d *decoder, at string, item *itemSpec) {
+// checkItem checks that an item's keys belong together and that it
+// names one kind of what moves, which it returns.
+func (l *layout) checkItem(d *decoder, at string, item *itemSpec) (kind string) {
 	kinds := map[string]bool{"images": item.images.said(), "values": item.values.said(), "files": item.files.said(), "match": item.match.said()}
 	var has []string
 	for _, k := range []string{"images", "values", "files", "match"} {
@@ -56,9 +97,9 @@ func (l *layout) checkItem(d *decoder, at string, item *itemSpec) {
 			what = "names " + strings.Join(has, " and ")
 		}
 		d.add(item.line, item.column, at+" "+what, "let each item of promote name exactly one of them")
-		return
+		return ""
 	}
-	kind := has[0]
+	kind = has[0]
 	l.checkBelonging(d, at, kind, item)
 	all := item.values.value
 	switch kind {
@@ -67,10 +108,7 @@ func (l *layout) checkItem(d *decoder, at string, item *itemSpec) {
 	case "files":
 		all = item.files.value
 	case "match":
-		all = nil // settled by name, and never unknown
-		if n := len(item.match.value); n != 1 {
-			d.add(item.match.line, item.match.column, fmt.Sprintf("%s.match has %d expressions", at, n), "write one item for each")
-		}
+		all = nil // no variable in it is unknown, see settleMatch
 	}
 	if kind != "match" && len(all) == 0 {
 		d.add(item.line, item.column, fmt.Sprintf("%s.%s is empty", at, kind), "name at least one")
@@ -81,7 +119,7 @@ func (l *layout) checkItem(d *decoder, at string, item *itemSpec) {
 	if item.in.said() {
 		l.checkPlace(d, at+".in", item.in)
 	}
-	l.checkDistinct(d, at, kind, item)
+	return kind
 }
 
 // checkBelonging refuses keys that mean nothing beside the item's kind.
@@ -124,7 +162,7 @@ func (l *layout) checkDistinct(d *decoder, at, kind string, item *itemSpec) {
 	partHas := func(v string) bool {
 		parts := slices.Concat(item.images.value, item.values.value, item.files.value)
 		if kind == "match" {
-			return slices.ContainsFunc(item.match.value, func(t said[pathTemplate]) bool { return settleMatch(t.value.text, l.known).has(v) })
+			return settleMatch(item.match.value.text, l.known).has(v)
 		}
 		return !slices.ContainsFunc(parts, func(t said[pathTemplate]) bool { return !t.value.has(v) })
 	}

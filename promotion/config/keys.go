@@ -55,10 +55,11 @@ type pipelineSpec struct {
 
 type itemSpec struct {
 	position
-	images, values, files, match said[[]said[pathTemplate]]
-	in                           place
-	except, keep                 said[[]said[pathTemplate]]
-	ifAbsent                     said[string]
+	images, values, files said[[]said[pathTemplate]]
+	match                 said[pathTemplate]
+	in                    place
+	except, keep          said[[]said[pathTemplate]]
+	ifAbsent              said[string]
 }
 
 type overrideSpec struct {
@@ -96,7 +97,7 @@ func commonFields[T any](common func(*T) *commonSpec) []field[T] {
 			func(t *T) *list { return &common(t).assignees }),
 		key("reviewers", listOf(reviewerShape), "none", "people or teams asked for review; added up like labels",
 			func(t *T) *list { return &common(t).reviewers }),
-		key("title", titleShape, "promobot's own", "template of the pull request's title (docs: templates). The most particular one counts",
+		key("title", titleShape, "promobot's own", "template of the pull request's title (see below). The most particular one counts",
 			func(t *T) *said[string] { return &common(t).title }),
 		key("body", bodyShape, "promobot's own", "template of the pull request's text; `{{.Text}}` is promobot's own. The most particular one counts",
 			func(t *T) *said[string] { return &common(t).body }),
@@ -105,15 +106,15 @@ func commonFields[T any](common func(*T) *commonSpec) []field[T] {
 
 func documentFields() []field[document] {
 	fields := []field[document]{
-		required(key("version", number(1, 1), "", "the version of this language",
+		required("1", key("version", number(1, 1), "", "the version of this language",
 			func(f *document) *said[int] { return &f.version })),
 		key("mode", modeShape, "auto (no ceiling)", "the ceiling for every environment: `observe` decides on checks and pages only, `propose` opens pull requests that people merge, `auto` merges. The lowest of all modes that apply counts, so this one line is also the brake",
 			func(f *document) *said[Mode] { return &f.mode }),
 		key("limits", fileLimitsShape(), "open 20, per_hour 30, per_environment 8", "how much promobot opens",
 			func(f *document) *limitsSpec { return &f.limits }),
-		required(key("environments", environmentsShape, "", "the environments, said once; `from` makes their order",
+		required("{staging: {verify: none}, production: {from: staging}}", key("environments", environmentsShape, "", "the environments, said once; `from` makes their order",
 			func(f *document) *said[[]named[environmentSpec]] { return &f.environments })),
-		required(key("pipelines", mapOf("its layout", nameShape, pipelineShape()), "", "where the environments are and what is promoted between them",
+		required(`{app: {path: envs/$env, promote: {images: "*"}}}`, key("pipelines", mapOf("its layout", nameShape, pipelineShape()), "", "where the environments are and what is promoted between them",
 			func(f *document) *said[[]named[pipelineSpec]] { return &f.pipelines })),
 		key("shared", listOf(globShape), "what kustomize resources and components of several environments have in common", "folders that several environments render at once; a pull request that touches one is told how far it reaches",
 			func(f *document) *list { return &f.shared }),
@@ -188,9 +189,9 @@ func pipelineFields() []field[pipelineSpec] {
 	fields := []field[pipelineSpec]{
 		key("for_each", templated("a path with $variables", func(s string) *refusal { return checkPath(s, false) }), "one pipeline", "a path with variables, each for one folder or file name or a part of it, as `services/$name`; one pipeline for each match that any environment has. `$env` stands for the environments' names, `*` for any part of a name",
 			func(p *pipelineSpec) *said[pathTemplate] { return &p.forEach }),
-		required(key("path", placeShape("a path with $env and the names of for_each"), "", "the environment's folder; `.` is the repository's root",
+		required("envs/$env", key("path", placeShape("a path with $env and the names of for_each"), "", "the environment's folder; `.` is the repository's root",
 			func(p *pipelineSpec) *place { return &p.path })),
-		required(key("promote", listOf(itemShape()), "", "what moves: an allowlist",
+		required(`{images: "*"}`, key("promote", listOf(itemShape()), "", "what moves: an allowlist",
 			func(p *pipelineSpec) *said[[]itemSpec] { return &p.promote })),
 		pipelineEnvironments(),
 	}
@@ -211,8 +212,8 @@ func itemFields() []field[itemSpec] {
 			func(i *itemSpec) *templates { return &i.values }),
 		key("files", listOf(fileTemplate), "", "whole files, by globs relative to `path`",
 			func(i *itemSpec) *templates { return &i.files }),
-		key("match", listOf(matchTemplate), "", "a regular expression with one group, which moves, and exactly one hit in the file `in`, for templates and HCL",
-			func(i *itemSpec) *templates { return &i.match }),
+		key("match", matchTemplate, "", "its one group moves, and it has exactly one hit in the file `in`; for templates and HCL",
+			func(i *itemSpec) *said[pathTemplate] { return &i.match }),
 		key("in", placeShape("a file below path"), "required with values and match", "the file in which values and match look",
 			func(i *itemSpec) *place { return &i.in }),
 		key("except", listOf(fileTemplate), "none", "with files: files that stay",

@@ -29,7 +29,7 @@ type environmentLayout struct {
 // itemLayout is an item of promote with regular expressions settled.
 type itemLayout struct {
 	spec  *itemSpec
-	match []pathTemplate
+	match pathTemplate
 }
 
 // optional, verify and from are the pipeline's own where it has them.

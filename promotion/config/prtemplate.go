@@ -247,12 +247,15 @@ func checkBranch(b *parse.BranchNode) error {
 
 var templatePrefix = regexp.MustCompile(`^template: template:(\d+)(?::\d+)?: (?:executing "template" at )?`)
 
+var noField = regexp.MustCompile(`<[^>]*>: can't evaluate field (\w+) in type .*`)
+
 // templateError puts text/template's errors in our words: "line 2: …".
 func templateError(err error) error {
 	if errors.Is(err, errTooLong) || errors.Is(err, io.ErrShortWrite) {
 		return errTooLong
 	}
-	return errors.New(templatePrefix.ReplaceAllString(err.Error(), "line $1: "))
+	text := templatePrefix.ReplaceAllString(err.Error(), "line $1: ")
+	return errors.New(noField.ReplaceAllString(text, "there is no field .$1"))
 }
 
 // checkTemplate tries a template with full and with empty data.

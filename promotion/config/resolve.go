@@ -176,9 +176,7 @@ func fillItem(i *itemLayout, env string, b binding) (content.Item, bool) {
 		item.Except, item.Keep = fill(s.except, glob), fill(s.keep, value)
 	default:
 		item.Kind = content.Match
-		for _, t := range i.match {
-			item.Patterns = append(item.Patterns, t.fill(b, quoteRegexp))
-		}
+		item.Patterns = []string{i.match.fill(b, quoteRegexp)}
 	}
 	if s.in.said() {
 		t, _, ok := s.in.in(env)
@@ -260,7 +258,13 @@ func (r *resolver) settings(l *layout, e *environmentLayout, env *Environment) [
 		case o.file.said():
 			source = Source{o.file.line, "environments." + e.name.value + "." + o.key}
 		}
-		out = append(out, Setting{o.key, words(o.names), source})
+		value := words(o.names)
+		for _, n := range prefer(o.own, o.file).value {
+			if !slices.Contains(o.names, n.value) {
+				value += " (" + n.value + " is not here)"
+			}
+		}
+		out = append(out, Setting{o.key, value, source})
 	}
 	return append(out, env.Settings...)
 }

@@ -16,7 +16,7 @@ type schema map[string]any
 type schemas struct{ defs map[string]any }
 
 // Schema is the JSON Schema of the pipeline file, indented, with a final newline.
-func Schema() ([]byte, error) {
+func Schema() []byte {
 	g := &schemas{defs: map[string]any{}}
 	root := objectSchema(g, documentFields())
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
@@ -28,9 +28,9 @@ func Schema() ([]byte, error) {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(root); err != nil {
-		return nil, err
+		panic("the schema holds what JSON cannot say: " + err.Error()) // only maps, lists and texts are in it
 	}
-	return out.Bytes(), nil
+	return out.Bytes()
 }
 
 // defineObject puts an object's schema among the definitions once and refers to it.
@@ -62,11 +62,11 @@ func objectSchema[T any](g *schemas, fields []field[T]) schema {
 			property[k] = v
 		}
 		property["description"] = f.rule + "."
-		if f.fallback != "" && !f.required {
+		if f.fallback != "" && f.required == "" {
 			property["description"] = f.rule + ". Default: " + f.fallback + "."
 		}
 		properties[f.name] = property
-		if f.required {
+		if f.required != "" {
 			must = append(must, f.name)
 		}
 	}

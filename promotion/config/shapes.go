@@ -92,6 +92,9 @@ var boolShape = scalar(string(boolType), boolType, schema{"type": "boolean"},
 // number is the shape of a count within bounds.
 func number(least, most int) shape[said[int]] {
 	between := "a number from " + strconv.Itoa(least) + " to " + strconv.Itoa(most)
+	if least == most {
+		between = "the number " + strconv.Itoa(least)
+	}
 	return scalar(between, intType, schema{"type": "integer", "minimum": least, "maximum": most},
 		func(s string) (int, *refusal) {
 			// The core schema writes octal 0o17; 017 is seventeen.
@@ -103,7 +106,7 @@ func number(least, most int) shape[said[int]] {
 			}
 			n, err := strconv.ParseInt(digits, base, 32)
 			if err != nil || int(n) < least || int(n) > most {
-				return 0, refuse("write "+between, "%s is out of bounds", s)
+				return 0, refuse("write "+between, "%s is not %s", s, between)
 			}
 			return int(n), nil
 		})

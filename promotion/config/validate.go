@@ -163,7 +163,7 @@ func (l *layout) checkModes(d *decoder) {
 		name := e.name.value
 		if mode.value == Auto {
 			if up := l.unverifiedAmong(e.from, known); up != "" {
-				d.add(mode.line, mode.column, fmt.Sprintf("%s has mode auto, and %s upstream of it has no verify: what lands in %s would be merged into %s by nobody", name, up, up, name),
+				d.add(mode.line, mode.column, fmt.Sprintf("%s has mode auto, and %s upstream of it has no verify: what lands in %s would merge into %s by itself, verified by nothing", name, up, up, name),
 					fmt.Sprintf("if landing in %s is enough, say so there by verify: none; else use mode: propose in %s", up, name))
 			}
 		}

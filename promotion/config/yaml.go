@@ -45,7 +45,7 @@ func load(d *decoder, src []byte) *yaml.Node {
 		d.syntax(src, err)
 		return nil
 	case root == nil || len(root.Content) == 0 || isNull(root.Content[0]):
-		d.add(1, 1, "the file is empty", "a smallest file is:\n"+Example)
+		d.add(1, 1, "the file is empty", "a smallest file is:\n"+strings.TrimSpace(Example))
 		return nil
 	}
 	size := measure{d: d}
@@ -121,6 +121,14 @@ func (d *decoder) syntax(src []byte, err error) {
 		}
 	}
 	lines := strings.Split(string(src), "\n")
+	if line > 1 || strings.Contains(err.Error(), "line 1") {
+		// What the parser (unlike its scanner) refuses it counts from zero.
+		for _, m := range []string{"expected key", "'-' indicator", "node content", "',' or", "<document start>"} {
+			if strings.Contains(message, m) {
+				line++
+			}
+		}
+	}
 	line = min(line, len(lines))
 	text := lines[line-1]
 	if column := tabIndent(text); column > 0 {
@@ -134,6 +142,8 @@ func (d *decoder) syntax(src []byte, err error) {
 		remedy = "quote a text that contains \": \", and indent the keys of one mapping alike"
 	case strings.Contains(message, "cannot start any token"):
 		remedy = "quote a text that begins with @, ` or %"
+	case strings.Contains(message, "incompatible YAML document"):
+		remedy = "remove the %YAML line; the file is read by YAML 1.2's core schema without it"
 	case strings.Contains(message, "unknown anchor"):
 		remedy = "quote a text that begins with *, as \"*.yaml\""
 	case strings.Contains(message, "',' or ']'"), strings.Contains(message, "',' or '}'"):
@@ -143,6 +153,8 @@ func (d *decoder) syntax(src []byte, err error) {
 	}
 	if strings.Contains(message, "unknown anchor") {
 		line, column = findAlias(lines, message)
+	} else if before, after, ok := strings.Cut(text, ": "); ok && strings.HasPrefix(remedy, "quote a text that begins") && strings.ContainsAny(after[:min(1, len(after))], "@`%*&") {
+		column = utf8.RuneCountInString(before) + 3
 	}
 	d.add(line, column, "not valid YAML: "+message, remedy)
 }
@@ -181,7 +193,7 @@ type measure struct {
 func (m *measure) walk(n *yaml.Node, depth int) bool {
 	m.nodes++
 	if m.nodes > maxNodes {
-		m.d.at(n, fmt.Sprintf("the file has more than %d values once its aliases are expanded", maxNodes), "use fewer aliases")
+		m.d.at(n, fmt.Sprintf("the file has more than %d values once its aliases are expanded", maxNodes), "use fewer aliases; for_each describes many services with one pipeline")
 		return false
 	}
 	if depth > maxDepth {
