@@ -5,9 +5,12 @@ package content
 // changed, or that touch, are in conflict unless both made them the same; a
 // conflict takes the lines of theirs and says so.
 //
-// The difference is Myers's, in linear space and never cut short: a library
-// that stops searching after some number of differences would turn a person's
-// small change into part of a large conflict, and so lose it.
+// The difference is Myers's, in linear space. It is the shortest one unless a
+// range has thousands of differences; beyond that it goes on from the furthest
+// point reached, so that hostile files cost little, and still finds what lines
+// they share. A library that gives the rest of the file up as one difference
+// would turn a person's small change into part of a large conflict, and so
+// lose it.
 
 import "bytes"
 
@@ -16,6 +19,9 @@ type Merged struct {
 	Text      []byte
 	Conflicts int // ranges that both sides changed differently; theirs was taken
 }
+
+// searchDepth bounds the search for the shortest difference of one range.
+const searchDepth = 1000
 
 // hunk is a range of base lines [lo, hi) that became lines [from, to).
 type hunk struct{ lo, hi, from, to int }
@@ -215,6 +221,9 @@ func (d *differ) middle(alo, ahi, blo, bhi int) (x, y int, ok bool) {
 	front := delta%2 != 0 // which walk can be the one that meets the other
 	var skipLow, skipHigh, skipLowB, skipHighB int
 	for step := range half {
+		if step > searchDepth {
+			return furthest(fw, half, n, m, alo, blo)
+		}
 		for k := -step + skipLow; k <= step-skipHigh; k += 2 {
 			x := advance(fw, half+k, k == -step, k == step)
 			y := x - k
@@ -257,4 +266,15 @@ func advance(reach []int, at int, lowest, highest bool) int {
 		return reach[at+1]
 	}
 	return reach[at-1] + 1
+}
+
+// furthest is the point that the forward walk came furthest to.
+func furthest(fw []int, half, n, m, alo, blo int) (x, y int, ok bool) {
+	best := -1
+	for i, reach := range fw {
+		if dx, dy := reach, reach-(i-half); reach >= 0 && dx <= n && dy >= 0 && dy <= m && dx+dy > best {
+			best, x, y = dx+dy, alo+dx, blo+dy
+		}
+	}
+	return x, y, best > 0
 }
