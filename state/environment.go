@@ -19,11 +19,14 @@ type Kind string
 const (
 	KindBaseline Kind = "baseline" // environment first seen: what stands is adopted
 	KindClaim    Kind = "claim"    // one promotion, before anything of it can be seen
+	KindCarried  Kind = "carried"  // a claim that its maker left is carried on by whoever wrote this
 	KindOpened   Kind = "opened"   // its pull request's number and URL
 	KindClosing  Kind = "closing"  // written before promobot closes a pull request
 	KindLanded   Kind = "landed"   // its pull request was merged
 	KindVeto     Kind = "veto"     // a person closed its pull request unmerged
 	KindSettled  Kind = "settled"  // already there: the position moves, nothing is opened
+	KindClosed   Kind = "closed"   // promobot's closing of a pull request is done
+	KindResume   Kind = "resume"   // a hold is lifted
 )
 
 // Environment is the whole state of one environment of one pipeline.
@@ -107,6 +110,15 @@ type Promotion struct {
 	// Replaced is the promotion whose pull request this one moved on, as long
 	// as the branch may still show it.
 	Replaced *Replaced `json:"replaced,omitempty"`
+}
+
+// LandingOf is the landing of an upstream that the promotion carries, "" when
+// it carries nothing of that upstream.
+func (p Promotion) LandingOf(upstream string) string {
+	if upstream == p.From {
+		return p.Landing
+	}
+	return p.Others[upstream]
 }
 
 // Replaced is what a moved pull request showed before.

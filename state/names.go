@@ -129,3 +129,15 @@ func isHex(s string) bool {
 	_, err := hex.DecodeString(s)
 	return err == nil
 }
+
+// ParseBranch takes the name of a promotion's branch apart.
+func ParseBranch(branch string) (pipeline, environment string, ok bool) {
+	rest, isOurs := strings.CutPrefix(branch, BranchPrefix)
+	parts := strings.Split(rest, "/")
+	if !isOurs || len(parts) != 3 {
+		return "", "", false
+	}
+	p, err1 := Unescape(parts[0])
+	e, err2 := Unescape(parts[1])
+	return p, e, err1 == nil && err2 == nil
+}

@@ -1,0 +1,323 @@
+package promotion
+
+// Decide: what to do next in every environment. It looks at one environment
+// after the other, in the order of the file, from what is certain to what is
+// possible: can anything be known, is something under way, has it ended, is
+// something newer offered.
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/promobot/promobot/promotion/config"
+	"github.com/promobot/promobot/promotion/content"
+	"github.com/promobot/promobot/state"
+)
+
+// Decide returns one decision for each environment of the snapshot, in its order.
+func Decide(s *Snapshot) []Decision {
+	ds := make([]Decision, len(s.Environments))
+	for i := range s.Environments {
+		o := &s.Environments[i]
+		ds[i] = decide(s, o)
+		ds[i].Key = o.Key
+		ds[i].Content = o.Content
+	}
+	limit(s, ds)
+	return ds
+}
+
+func decide(s *Snapshot, o *Observed) Decision {
+	switch {
+	case s.Repository.Archived:
+		return stop("the repository is archived; nothing can be promoted in it until it is unarchived")
+	case o.Config.Blocked != "" || !o.Config.Present:
+		return Decision{Standing: Absent, Reason: o.Config.Blocked}
+	case o.Ledger.Problem != "":
+		return stop(o.Ledger.Problem)
+	case len(o.Doubts) > 0:
+		return wait(s, retryDoubt, o.Doubts[0])
+	case o.Ledger.State == nil:
+		return begin(s, o)
+	}
+	if d, ok := newUpstreams(s, o); ok {
+		return d
+	}
+	if d, ok := liftHold(o); ok {
+		return d
+	}
+	if p := o.Ledger.State.UnderWay(); p != nil {
+		return carryOn(s, o, *p)
+	}
+	if d, ok := reopened(o); ok {
+		return d
+	}
+	return next(s, o)
+}
+
+// How soon to look again when nothing will say that something has changed.
+const (
+	retryDoubt     = 30 * time.Second
+	retryMergeable = 3 * time.Second
+)
+
+func stop(reason string) Decision { return Decision{Standing: Stopped, Reason: reason} }
+
+func wait(s *Snapshot, again time.Duration, reason string) Decision {
+	return Decision{Standing: Waiting, Reason: reason, Until: s.Now.Add(again)}
+}
+
+// begin adopts what stands as the baseline.
+func begin(s *Snapshot, o *Observed) Decision {
+	st := state.Environment{
+		Sequence: 1,
+		Baseline: state.Baseline{Commit: s.Chain.Tip(), Time: s.Now, Reconcile: o.Config.Reconcile},
+	}
+	st.Position = positions(o, st.Baseline.Commit)
+	return Decision{
+		Standing: UpToDate,
+		Reason:   "first seen; what stands is adopted, only later changes travel",
+		Action: Append{
+			Kind: state.KindBaseline, State: st,
+			Sentence: fmt.Sprintf("%s: first seen at %.10s; what stands is adopted, only later changes travel", o.Key, st.Baseline.Commit),
+		},
+	}
+}
+
+func positions(o *Observed, commit string) map[string]state.Position {
+	m := map[string]state.Position{}
+	for _, f := range o.Config.From {
+		m[f] = state.Position{Commit: commit}
+	}
+	return m
+}
+
+// newUpstreams adopts what stands in upstreams that the environment did not
+// come from before, so that a changed pipeline file never promotes by itself.
+func newUpstreams(s *Snapshot, o *Observed) (Decision, bool) {
+	st := o.Ledger.State.Clone()
+	var added []string
+	for _, f := range o.Config.From {
+		if _, ok := st.Position[f]; !ok {
+			added = append(added, f)
+		}
+	}
+	if len(added) == 0 {
+		return Decision{}, false
+	}
+	if st.Position == nil {
+		st.Position = map[string]state.Position{}
+	}
+	for _, f := range added {
+		st.Position[f] = state.Position{Commit: s.Chain.Tip()}
+	}
+	st.Sequence++
+	reason := fmt.Sprintf("now comes from %s; what stands there is adopted, only later changes travel", strings.Join(added, " and "))
+	return Decision{
+		Standing: UpToDate, Reason: reason,
+		Action: Append{Kind: state.KindBaseline, State: st, Sentence: fmt.Sprintf("%s: %s", o.Key, reason)},
+	}, true
+}
+
+// liftHold lifts the hold of a landing that a person has since replaced.
+func liftHold(o *Observed) (Decision, bool) {
+	if o.Ledger.State.Hold == nil || !lifted(o) {
+		return Decision{}, false
+	}
+	st := o.Ledger.State.Clone()
+	st.Hold = nil
+	st.Sequence++
+	return Decision{
+		Standing: UpToDate, Reason: "a person's change has replaced the landing it was held for",
+		Action: Append{
+			Kind: state.KindResume, State: st,
+			Sentence: fmt.Sprintf("%s: resumed, since %.10s by %s replaced what it was held for", o.Key, o.Landings[0].Commit, o.Landings[0].Author.Name),
+		},
+	}, true
+}
+
+// reopened takes a person's reopening of a rejected pull request for what it is.
+func reopened(o *Observed) (Decision, bool) {
+	p := o.Ledger.State.Promotion
+	if p == nil || p.Status != state.Vetoed || o.Pull == nil || !o.Pull.Open || o.FreshFor == "" {
+		return Decision{}, false
+	}
+	st := o.Ledger.State.Clone()
+	st.Promotion.Status, st.Promotion.Reason, st.Promotion.By, st.Promotion.Ended = state.Opened, "", "", time.Time{}
+	st.Sequence++
+	return Decision{
+		Standing: Waiting, Reason: "its pull request was reopened",
+		Action: Append{
+			Kind: state.KindOpened, State: st,
+			Sentence: fmt.Sprintf("%s: #%d was reopened", o.Key, p.PullRequest),
+		},
+	}, true
+}
+
+// next decides what to do with what is offered while nothing is under way.
+func next(s *Snapshot, o *Observed) Decision {
+	st := o.Ledger.State
+	if len(o.Config.From) == 0 {
+		return Decision{Standing: Source, Reason: sourceReason(o)}
+	}
+	if p := st.Promotion; p != nil && p.Status != state.Landed && o.Pull != nil && o.Pull.Merged {
+		return land(o, *p)
+	}
+	if pending(s, o) {
+		return wait(s, retryMergeable, "what landed here is being looked at")
+	}
+	offer, reason := OfferTo(s, o)
+	if offer == nil {
+		if p := st.Promotion; p != nil && p.Status == state.Vetoed {
+			return Decision{Standing: Rejected, Reason: rejection(p)}
+		}
+		return Decision{Standing: UpToDate, Reason: reason}
+	}
+	d := Decision{Offer: offer}
+	c := o.Content
+	switch {
+	case c == nil:
+		return withOffer(wait(s, retryDoubt, "what it would change could not be read"), offer)
+	case len(c.Refused) > 0:
+		d.Standing, d.Reason = Stopped, refusal(c.Refused)
+		return d
+	case len(c.Edits) == 0:
+		return settle(o, offer)
+	case st.Hold != nil:
+		d.Standing, d.Reason = Stopped, "held: "+st.Hold.Reason
+		return d
+	}
+	if g, shut := orderGate(s, o, offer.Landing); shut {
+		d.Standing, d.Reason, d.Gates = Waiting, g.Text, []Gate{g}
+		return d
+	}
+	if o.Config.Mode <= config.Observe {
+		d.Standing, d.Reason = WouldPromote, fmt.Sprintf("mode is observe: %s from %s would be promoted", short(offer.Landing.Revision), offer.From)
+		return d
+	}
+	d.Standing, d.Reason = Proposed, fmt.Sprintf("%s landed in %s", short(offer.Landing.Revision), offer.From)
+	d.Action = Claim{Promotion: newPromotion(s, o, offer, c), Previous: st.Clone(), Why: d.Reason}
+	return d
+}
+
+func withOffer(d Decision, o *Offer) Decision { d.Offer = o; return d }
+
+func sourceReason(o *Observed) string {
+	if len(o.Landings) == 0 {
+		return "nothing has landed here since the baseline"
+	}
+	return fmt.Sprintf("%s landed here", short(o.Landings[0].Revision))
+}
+
+func rejection(p *state.Promotion) string {
+	return fmt.Sprintf("%s closed #%d; %s is not proposed again, something newer will be", orSomeone(p.By), p.PullRequest, short(p.Revision))
+}
+
+func orSomeone(login string) string {
+	if login == "" {
+		return "someone"
+	}
+	return "@" + login
+}
+
+func refusal(rs []content.Refusal) string {
+	r := rs[0]
+	text := r.File
+	if r.Value != "" {
+		text += ": " + r.Value
+	}
+	text += " " + r.Reason
+	if r.Remedy != "" {
+		text += "; " + r.Remedy
+	}
+	if len(rs) > 1 {
+		text += fmt.Sprintf(" (and %d more)", len(rs)-1)
+	}
+	return text
+}
+
+// settle moves the position past an offer that changes nothing.
+func settle(o *Observed, offer *Offer) Decision {
+	st := o.Ledger.State.Clone()
+	moveOn(&st, offer.From, offer.Landing.Commit, offer.Others, offer.Landing.Revision, offer.Landing.Origin)
+	st.Sequence++
+	reason := fmt.Sprintf("%s changes nothing here", short(offer.Landing.Revision))
+	return Decision{
+		Standing: UpToDate, Reason: reason, Offer: offer,
+		Action: Append{Kind: state.KindSettled, State: st, Sentence: fmt.Sprintf("%s: %s from %s changes nothing here", o.Key, short(offer.Landing.Revision), offer.From)},
+	}
+}
+
+func moveOn(st *state.Environment, from, landing string, others map[string]string, revision, origin string) {
+	if st.Position == nil {
+		st.Position = map[string]state.Position{}
+	}
+	st.Position[from] = state.Position{Commit: landing, Revision: revision, Origin: origin}
+	for name, commit := range others {
+		st.Position[name] = state.Position{Commit: commit, Revision: revision, Origin: origin}
+	}
+}
+
+// newPromotion names a promotion: its identity is the revision as it landed
+// upstream, and the attempt.
+func newPromotion(s *Snapshot, o *Observed, offer *Offer, c *content.Result) state.Promotion {
+	p := state.Promotion{
+		Status: state.Claimed, Revision: offer.Landing.Revision, Origin: offer.Landing.Origin, Attempt: 1,
+		From: offer.From, Landing: offer.Landing.Commit, Others: offer.Others, Expected: c.Expected,
+	}
+	if last := o.Ledger.State.Promotion; last != nil && last.Revision == p.Revision && last.Landing == p.Landing {
+		p.Attempt = last.Attempt + 1
+		p.Cause = last.Reason
+	}
+	p.ID = state.ID(s.Repository.ID, o.Key.Pipeline, o.Key.Environment, p.Revision, p.Landing, p.Attempt)
+	p.Branch = state.Branch(o.Key.Pipeline, o.Key.Environment, p.Revision, p.ID)
+	return p
+}
+
+// limit lets the oldest offers go first and the rest wait visibly.
+func limit(s *Snapshot, ds []Decision) {
+	open, hour := 0, 0
+	byEnvironment := map[string]int{}
+	for i := range s.Environments {
+		st := s.Environments[i].Ledger.State
+		if st == nil {
+			continue
+		}
+		hour += st.ClaimsSince(s.Now.Add(-time.Hour))
+		if st.UnderWay() != nil {
+			open++
+			byEnvironment[s.Environments[i].Key.Environment]++
+		}
+	}
+	var claims []int
+	for i := range ds {
+		if c, ok := ds[i].Action.(Claim); ok && !c.Moves {
+			claims = append(claims, i)
+		}
+	}
+	sort.SliceStable(claims, func(a, b int) bool {
+		return ds[claims[a]].Offer.Landing.Index > ds[claims[b]].Offer.Landing.Index
+	})
+	for _, i := range claims {
+		env := ds[i].Key.Environment
+		per := s.Environments[i].Config.Limit
+		reason := ""
+		switch {
+		case open >= s.Limits.Open:
+			reason = fmt.Sprintf("%d promotions are open in this repository and limits.open is %d", open, s.Limits.Open)
+		case hour >= s.Limits.PerHour:
+			reason = fmt.Sprintf("%d promotions were made within the hour and limits.per_hour is %d", hour, s.Limits.PerHour)
+		case byEnvironment[env] >= per:
+			reason = fmt.Sprintf("%d promotions are open in %s and limits.per_environment is %d", byEnvironment[env], env, per)
+		}
+		if reason != "" {
+			ds[i].Action, ds[i].Standing, ds[i].Reason = nil, Waiting, reason
+			ds[i].Until = s.Now.Add(5 * time.Minute)
+			continue
+		}
+		open, hour = open+1, hour+1
+		byEnvironment[env]++
+	}
+}

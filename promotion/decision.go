@@ -1,0 +1,101 @@
+package promotion
+
+import (
+	"time"
+
+	"github.com/promobot/promobot/promotion/content"
+	"github.com/promobot/promobot/state"
+)
+
+// Standing is where an environment has got to, at a glance.
+type Standing string
+
+// The standings of an environment.
+const (
+	UpToDate     Standing = "up to date" // nothing newer is offered
+	Source       Standing = "source"     // a first environment: people or builds write it
+	Proposed     Standing = "proposed"   // its pull request waits for a person
+	Waiting      Standing = "waiting"    // something has to happen or to be read first
+	Merging      Standing = "merging"    // all gates are open
+	Stopped      Standing = "stopped"    // a person is needed
+	Rejected     Standing = "rejected"   // a person closed the pull request
+	WouldPromote Standing = "observed"   // mode observe: what would be promoted
+	Absent       Standing = "absent"     // the environment has nothing of this pipeline
+)
+
+// Gate is one thing that must hold before a promotion is merged.
+type Gate struct {
+	Name   string
+	Passed bool
+	Text   string // why it is open or shut, for people
+	Line   int    // of the pipeline file it comes from; 0 when it comes from elsewhere
+}
+
+// Decision is what to do next in one environment, and why. The same decision
+// feeds the pull request's text, the check runs, the log and the dry run.
+type Decision struct {
+	Key      Key
+	Standing Standing
+	Reason   string    // one sentence for people
+	Until    time.Time // when to look again by itself; zero: the next event
+	Action   Action    // nil when there is nothing to write
+	Offer    *Offer    // what is offered, or what is under way
+	Content  *content.Result
+	Gates    []Gate
+}
+
+// Offer is what an environment's upstreams offer it: definition 5.
+type Offer struct {
+	From    string // the upstream it is read from
+	Landing Landing
+	Others  map[string]string // landings of the other upstreams, by environment
+}
+
+// Action is one step. Each is safe to repeat: a compare-and-swap on the
+// ledger, or a look before a write.
+//
+//sumtype:decl
+type Action interface{ action() }
+
+// Append writes one ledger entry and nothing else.
+type Append struct {
+	Kind     state.Kind
+	Sentence string
+	State    state.Environment
+	// DeleteBranch is the head branch that has served its purpose, deleted with
+	// the same push unless someone moved it on from DeleteHead.
+	DeleteBranch, DeleteHead string
+}
+
+// Claim promotes: a ledger entry first, then the branch, then the pull request.
+// With Moves, the pull request of the promotion under way is moved on instead.
+type Claim struct {
+	Promotion state.Promotion // without Base, Commit and Claimed, which acting fills in
+	Previous  state.Environment
+	Moves     bool
+	Why       string // why now, for the entry
+}
+
+// Carry carries a claim on whose maker is gone: a ledger entry first, so that
+// of several who want to only one does; then the branch where it is missing,
+// and the pull request where there is none.
+type Carry struct{ Promotion state.Promotion }
+
+// Advance pushes the branch of a moved pull request, and brings its text up to date.
+type Advance struct {
+	Promotion state.Promotion
+	Lease     string // the branch's head to be replaced
+}
+
+// Merge merges the pull request with the expected head.
+type Merge struct{ Promotion state.Promotion }
+
+// Close closes the pull request whose closing the ledger announced.
+type Close struct{ Promotion state.Promotion }
+
+func (Append) action()  {}
+func (Claim) action()   {}
+func (Carry) action()   {}
+func (Advance) action() {}
+func (Merge) action()   {}
+func (Close) action()   {}

@@ -1,0 +1,32 @@
+package promotion
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Errors of reads and writes say what to do next.
+
+// ErrConflict: the world moved (a head, a base, a pull request that exists
+// already): observe and decide anew.
+var ErrConflict = errors.New("it changed meanwhile")
+
+// ErrNotFound: there is none, and that is known for certain.
+var ErrNotFound = errors.New("not found")
+
+// RefusedError is a refusal that repeating does not change: a rule, a missing
+// permission, an invalid request. A person has to act.
+type RefusedError struct{ Reason string }
+
+func (e *RefusedError) Error() string { return "refused: " + e.Reason }
+
+// LimitedError is a rate limit: nothing before Until will succeed.
+type LimitedError struct {
+	Until time.Time
+	What  string
+}
+
+func (e *LimitedError) Error() string {
+	return fmt.Sprintf("%s; until %s", e.What, e.Until.UTC().Format(time.RFC3339))
+}
