@@ -1,0 +1,283 @@
+package texts
+
+// The pull request's text. Rules: the first line says who merges it and how to
+// stop it; the trailers are the last paragraph, whatever had to be shortened;
+// nothing in it depends on the moment it is written, so that writing it twice
+// gives the same.
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/promobot/promobot/promotion/config"
+	"github.com/promobot/promobot/promotion/content"
+	"github.com/promobot/promobot/state"
+)
+
+// mostBody is GitHub's limit of a pull request's text, in characters ("body is
+// too long (maximum is 65536 characters)"); counted here in bytes, which are more.
+const mostBody = 65536
+
+// mostRows is how many rows and items a list begins with.
+const mostRows = 100
+
+// Body is the pull request's text, at most 65,536 bytes. state.ParseTrailers
+// reads the promotion's trailers back from it.
+func Body(p Promotion) string {
+	record := "\n\n" + trailers(p)
+	var failed error
+	if p.Config != nil && p.Config.Body != "" {
+		for room := mostRows; room > 0; room /= 2 {
+			data := templateData(p)
+			data.Text = body(p, room, nil)
+			text, err := config.RenderMarkdown(p.Config.Body, data)
+			switch {
+			case err != nil:
+				failed = err
+			case strings.TrimSpace(text) == "":
+				failed = errors.New("it gives an empty text")
+			default:
+				if text = noDivider(strings.TrimSpace(text)) + record; len(text) <= mostBody {
+					return text
+				}
+				failed = errors.New("its result is longer than GitHub takes")
+			}
+		}
+	}
+	for room := mostRows; ; room /= 2 {
+		if text := body(p, room, failed) + record; len(text) <= mostBody || room == 0 {
+			return text
+		}
+	}
+}
+
+// trailers are the last paragraph, inside a fence that stays open: an open
+// fence reaches to the end of the text ("Fenced code blocks", GitHub Flavored
+// Markdown Spec, 4.5), so that a folder called @team in them is no mention, and
+// no line stands behind them.
+func trailers(p Promotion) string {
+	ts := p.State.Trailers(key(p), environment(p))
+	for i := range ts {
+		ts[i].Value = clean(ts[i].Value)
+	}
+	return "```text\n\n" + state.FormatTrailers(ts)
+}
+
+var divider = regexp.MustCompile(`(?m)^---[ \t\r]*$`)
+
+// noDivider turns a template's "---" into "***", the same rule in Markdown: git
+// takes the first for the end of a message ("git interpret-trailers").
+func noDivider(s string) string { return divider.ReplaceAllString(s, "***") }
+
+// body is everything before the trailers, with at most room items in each list.
+func body(p Promotion, room int, failed error) string {
+	parts := []string{merges(p), why(p)}
+	if _, err := title(p); err != nil {
+		parts = append(parts, templateNote(p, "title", err))
+	}
+	if failed != nil {
+		parts = append(parts, templateNote(p, "text", failed))
+	}
+	for _, s := range []string{
+		table(p, room), brings(p, min(room, 30)), overwrites(p, min(room, 20)), keeps(p, min(room, 20)),
+		way(p, min(room, 40)), undo(p), details(p),
+	} {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	return strings.Join(parts, "\n\n")
+}
+
+func templateNote(p Promotion, what string, err error) string {
+	return fmt.Sprintf("⚠ The pipeline file's template of the %s%s does not work, so promobot's own stands instead: %s",
+		what, fromLine(p, what), inline(cut(clean(err.Error()), mostReason)))
+}
+
+// fromLine names the line a setting comes from: ", line 14 of the file,".
+func fromLine(p Promotion, setting string) string {
+	if p.Config == nil {
+		return ""
+	}
+	for _, s := range p.Config.Settings {
+		if s.Key == setting && s.From.Line > 0 {
+			return ", " + lineOf(p, s.From.Line) + ","
+		}
+	}
+	return ""
+}
+
+// lineOf is a link to a line of the pipeline file.
+func lineOf(p Promotion, line int) string {
+	return link(fmt.Sprintf("line %d of `%s`", line, config.Path), p.Repository,
+		fmt.Sprintf("/blob/%s/%s#L%d", escapePath(p.Repository.DefaultBranch), config.Path, line))
+}
+
+// needPerson are the kinds of change that do not merge by themselves here.
+func needPerson(p Promotion) []string {
+	c := p.Decision.Content
+	if c == nil || p.Config == nil {
+		return nil
+	}
+	var kinds []string
+	for _, k := range c.Kinds {
+		if !slices.Contains(p.Config.Allow, k) {
+			kinds = append(kinds, string(k))
+		}
+	}
+	return kinds
+}
+
+func mode(p Promotion) config.Mode {
+	if p.Config == nil {
+		return config.Propose
+	}
+	return p.Config.Mode
+}
+
+// merges is the first line: who, when, and how to stop it.
+func merges(p Promotion) string {
+	who := ""
+	kinds := needPerson(p)
+	switch {
+	case mode(p) == config.Auto && len(kinds) > 0:
+		who = fmt.Sprintf("when a person merges it. promobot does not, since it has changes of kind %s, which `allow` does not name.", strings.Join(kinds, ", "))
+	case mode(p) == config.Auto:
+		who = "by promobot when GitHub allows it: as soon as the rules of " + code(p.Repository.DefaultBranch) + " and every check on it are met."
+	case mode(p) == config.Observe:
+		who = "when a person merges it. promobot only observes here (`mode: observe`" + fromLine(p, "mode") + " now)."
+	default:
+		who = "when a person merges it. promobot proposes here and does not merge (`mode: propose`" + strings.TrimSuffix(fromLine(p, "mode"), ",") + ")."
+	}
+	return fmt.Sprintf("**Merges:** %s **Stop it:** close this pull request. promobot then leaves %s alone in %s, and proposes only what lands in %s after it; reopening takes that back.",
+		who, revision(p.Repository, p.State.Revision), inline(environment(p)), names(sources(p)))
+}
+
+func names(list []string) string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = inline(cut(s, mostName))
+	}
+	return strings.Join(out, " and ")
+}
+
+// why now: what landed where, and what the file asks for before it.
+func why(p Promotion) string {
+	s := "**Why now:** " + revision(p.Repository, p.State.Revision) + " landed in " + names(sources(p))
+	if p.State.Landing != p.State.Revision && p.State.Landing != "" {
+		s += " as " + commit(p.Repository, p.State.Landing)
+	}
+	for _, st := range p.Way {
+		if st.Environment == p.State.From && st.Carries && !st.At.IsZero() {
+			s += ", " + at(st.At, p.State.Claimed)
+		}
+	}
+	s += "."
+	if p.Config != nil && len(p.Config.After) > 0 && !slices.Equal(p.Config.After, p.Config.From) {
+		s += " It goes here after " + names(p.Config.After) + "."
+	}
+	if p.State.Attempt > 1 {
+		s += fmt.Sprintf(" This is attempt %d", p.State.Attempt)
+		if p.State.Cause != "" {
+			s += "; the one before ended: " + said(p.State.Cause, p.Repository, 0)
+		}
+		s += "."
+	}
+	if r := p.State.Replaced; r != nil && r.Revision != p.State.Revision {
+		s += " This pull request carried " + revision(p.Repository, r.Revision) + " before, and was moved on."
+	}
+	if p.State.Rebuild > 0 {
+		s += " It was built anew, since the same files changed on the base branch."
+	}
+	return s
+}
+
+// at is a time for people, seen from another: "Tue 10:02 UTC" within six days
+// before it, else with the date.
+func at(t, from time.Time) string {
+	t, from = t.UTC(), from.UTC()
+	if d := from.Sub(t); d >= 0 && d < 6*24*time.Hour {
+		return t.Format("Mon 15:04") + " UTC"
+	}
+	return t.Format("2 Jan 2006 15:04") + " UTC"
+}
+
+// undo after merging. promobot's commands are no part of this text: it names
+// only what works today.
+func undo(p Promotion) string {
+	env := inline(environment(p))
+	s := "**Undo after merging:** GitHub's *Revert* button on this page, or " + revert(p) + " and a push; promobot takes back nothing by itself."
+	s += fmt.Sprintf(" It does not bring %s to %s again after that, only what lands in %s later.", revision(p.Repository, p.State.Revision), env, names(sources(p)))
+	if down := downstream(p); len(down) > 0 {
+		s += " The revert is offered to " + listed(inlined(down), 8, ", ") + " like any change."
+	}
+	if p.State.Origin == "" || p.State.Origin == environment(p) {
+		return s
+	}
+	return s + fmt.Sprintf(" Through promobot: revert it in %s, and the revert travels the same way.", inline(p.State.Origin))
+}
+
+// revert is the git command for the merge methods that the repository allows.
+func revert(p Promotion) string {
+	r := p.Repository
+	switch {
+	case r.Merge && !r.Squash && !r.Rebase:
+		return "`git revert -m1 <merge commit>`"
+	case !r.Merge && (r.Squash || r.Rebase):
+		return "`git revert <landed commit>`"
+	}
+	return "`git revert -m1 <merge commit>` (without `-m1` if it was squashed or rebased)"
+}
+
+func inlined(list []string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = inline(s)
+	}
+	return out
+}
+
+// details for whoever wants to check: the record, where it stands, and what
+// promobot does about people's commits on the branch.
+func details(p Promotion) string {
+	st := p.State
+	lines := []string{
+		fmt.Sprintf("Content is that of %s at %s, laid over %s.", names([]string{st.From}), commit(p.Repository, st.Landing), commit(p.Repository, st.Base)),
+		fmt.Sprintf("Attempt %d, rebuilt %s. Expected digest %s.", st.Attempt, count(st.Rebuild, "time"), code(digest(st.Expected))),
+		"Pushing to this branch makes the pull request yours: promobot then neither changes nor merges it. After the end the branch may be deleted.",
+		fmt.Sprintf("The ledger of this environment is %s; `git log --first-parent` on it tells the story.", code(state.Ref(key(p), environment(p)))),
+	}
+	if p.Config != nil && p.Config.Line > 0 {
+		lines = append(lines, "The environment is described from "+lineOf(p, p.Config.Line)+" on.")
+	}
+	return "<details><summary>Record</summary>\n\n- " + strings.Join(lines, "\n- ") + "\n\n</details>"
+}
+
+// digest is the beginning of a digest, enough to compare by eye.
+func digest(d string) string { return d[:min(len(d), 12)] }
+
+// kinds of a change, for the table.
+func kinds(c content.Change) string {
+	var ks []string
+	for _, k := range c.Kinds {
+		ks = append(ks, string(k))
+	}
+	if c.Overwrites {
+		ks = append(ks, "overwrites")
+	}
+	if c.Merged {
+		ks = append(ks, "lines of both sides merged")
+	}
+	if len(ks) == 0 {
+		return ""
+	}
+	mark := "⚠ "
+	if len(c.Kinds) == 0 && !c.Overwrites {
+		mark = ""
+	}
+	return " (" + mark + strings.Join(ks, ", ") + ")"
+}

@@ -1,0 +1,177 @@
+package texts
+
+// The check run on a promotion's head: what is waited for, and what merging
+// will do. It is always completed, so that nobody sees a yellow dot for days:
+// neutral while something is waited for, success once nothing is, failure where
+// something is wrong that a person has to put right.
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/config"
+	"github.com/promobot/promobot/promotion/content"
+	"github.com/promobot/promobot/state"
+)
+
+const (
+	completed = "completed"
+	neutral   = "neutral"
+	success   = "success"
+	failure   = "failure"
+
+	mostHeadline = 200   // characters of a check's title that pages show without trouble
+	mostCheck    = 65535 // characters of a summary and of a text ("Create a check run"); counted in bytes
+)
+
+// HeadCheck is the check run on the head of a promotion's pull request.
+func HeadCheck(p Promotion) Check {
+	title, conclusion := headline(p)
+	parts := []string{next(p)}
+	if gates := gateList(p); gates != "" {
+		parts = append(parts, gates)
+	}
+	if !p.State.Status.Ended() {
+		parts = append(parts, effect(p))
+	}
+	if p.State.Status == state.Opened && p.Decision.Standing != promotion.Merging {
+		parts = append(parts, fmt.Sprintf("To stop it, close the pull request: %s is then left alone in %s, and only what lands in %s after it is proposed.",
+			revision(p.Repository, p.State.Revision), inline(environment(p)), names(sources(p))))
+	}
+	return Check{Status: completed, Conclusion: conclusion, Title: cut(plain(title), mostHeadline), Summary: strings.Join(parts, "\n\n")}
+}
+
+// shut is the first gate that is not open yet.
+func shut(p Promotion) (promotion.Gate, bool) {
+	for _, g := range p.Decision.Gates {
+		if !g.Passed {
+			return g, true
+		}
+	}
+	return promotion.Gate{}, false
+}
+
+// headline is the check's title and its conclusion.
+func headline(p Promotion) (title, conclusion string) {
+	d := p.Decision
+	g, waits := shut(p)
+	switch {
+	case d.Standing == promotion.Stopped:
+		return upper(firstClause(d.Reason)), failure
+	case p.State.Status == state.Landed:
+		return "Landed in " + environment(p), success
+	case p.State.Status == state.Vetoed || d.Standing == promotion.Rejected:
+		return "Closed by a person: not proposed again", neutral
+	case p.State.Status == state.Closed || p.State.Status == state.Closing:
+		return "Closed: " + p.State.Reason, neutral
+	case d.Standing == promotion.Merging:
+		return "Nothing is waited for: promobot merges", success
+	case d.Standing == promotion.Proposed && waits:
+		return "Waits for a person: " + g.Text, neutral
+	case d.Standing == promotion.Proposed:
+		return "Waits for a person to merge", neutral
+	case waits && g.Name == "github" && !d.Until.IsZero():
+		return "Merges when GitHub allows it", neutral
+	case waits:
+		return "Waits: " + g.Text, neutral
+	case d.Reason != "":
+		return "Waits: " + d.Reason, neutral
+	case mode(p) == config.Auto:
+		return "Merges when GitHub allows it", neutral
+	}
+	return "Waits for a person to merge", neutral
+}
+
+// firstClause is what happened, without what to do about it.
+func firstClause(reason string) string {
+	end := len(reason)
+	for _, sep := range []string{"; ", ", so ", ". "} {
+		if i := strings.Index(reason, sep); i > 0 {
+			end = min(end, i)
+		}
+	}
+	return reason[:end]
+}
+
+// next says who does what next.
+func next(p Promotion) string {
+	d := p.Decision
+	head := "the pull request's head"
+	if p.State.Commit != "" {
+		head = commit(p.Repository, p.State.Commit)
+	}
+	switch {
+	case d.Standing == promotion.Stopped:
+		return "A person is needed: " + said(d.Reason, p.Repository, p.State.PullRequest) + "."
+	case p.State.Status.Ended():
+		return upper(said(d.Reason, p.Repository, p.State.PullRequest)) + "."
+	case d.Standing == promotion.Merging:
+		return "Nothing to do for you. promobot merges " + head + " now."
+	case d.Standing == promotion.Proposed:
+		return "promobot does not merge this one. Merge it when you agree; promobot sees it by itself, whatever merge method you use."
+	case mode(p) == config.Auto && len(d.Gates) > 0:
+		return "promobot merges exactly " + head + " once every line below is ✓. Nothing to do for you, unless a line marked ◷ asks for it."
+	}
+	return "Nothing to do for you: " + said(d.Reason, p.Repository, p.State.PullRequest) + "."
+}
+
+// gateList is every gate, open or shut, with the line of the pipeline file.
+func gateList(p Promotion) string {
+	var lines []string
+	for _, g := range p.Decision.Gates {
+		mark := "◷"
+		switch {
+		case g.Passed:
+			mark = "✓"
+		case p.Decision.Standing == promotion.Stopped || g.Name == "hold":
+			mark = "✗"
+		}
+		line := "- " + mark + " " + said(g.Text, p.Repository, p.State.PullRequest)
+		if g.Line > 0 {
+			line += " (" + lineOf(p, g.Line) + ")"
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// effect is what merging will do.
+func effect(p Promotion) string {
+	env := inline(environment(p))
+	s := "Merging brings " + inline(cut(clean(name(p)), mostName)) + " " + inline(change(p)) + " to " + env
+	if c := p.Decision.Content; c != nil && len(c.Changes) > 0 {
+		s += " (" + amounts(c) + ")"
+	}
+	if down := downstream(p); len(down) > 0 {
+		return s + "; from there it is offered to " + listed(inlined(down), 8, ", ") + "."
+	}
+	return s + "; it ends there."
+}
+
+// amounts is "2 values and 1 file".
+func amounts(c *content.Result) string {
+	files, values, lost := 0, 0, 0
+	for _, ch := range c.Changes {
+		if ch.Value == "" {
+			files++
+		} else {
+			values++
+		}
+		if ch.Overwrites {
+			lost++
+		}
+	}
+	var parts []string
+	if values > 0 {
+		parts = append(parts, count(values, "value"))
+	}
+	if files > 0 {
+		parts = append(parts, count(files, "whole file"))
+	}
+	s := strings.Join(parts, " and ")
+	if lost > 0 {
+		s += fmt.Sprintf("; ⚠ %d made only there overwritten", lost)
+	}
+	return s
+}

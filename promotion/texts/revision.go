@@ -1,0 +1,374 @@
+package texts
+
+// The check run on a promoted revision: where it has got to in every
+// environment. Its title says all at a glance; where there are many pipelines
+// it counts, and lists first those that need a person.
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/config"
+)
+
+// The reach of a step: what the check's title and conclusion make of it.
+type reach int
+
+const (
+	off     reach = iota // not on this revision's way, or not there
+	done                 // carries it
+	waiting              // under way, or its turn has not come
+	called               // a person closed it, or only observes
+	broken               // a person is needed because something is wrong
+)
+
+func (s Step) reach() reach {
+	switch {
+	case s.Standing == promotion.Stopped:
+		return broken
+	case s.Carries:
+		return done
+	case s.Standing == promotion.Absent:
+		return off
+	case s.Standing == promotion.Rejected, s.Standing == promotion.WouldPromote:
+		return called
+	}
+	return waiting
+}
+
+// words are what a step is at a glance, and its symbol.
+func (s Step) words() (symbol, text string) {
+	switch s.reach() {
+	case done:
+		return "✓", ""
+	case broken:
+		return "✗", "stopped"
+	case off:
+		return none, "not there"
+	case called:
+		if s.Standing == promotion.Rejected {
+			return "✗", "rejected"
+		}
+		return "◷", "would be promoted"
+	case waiting:
+	}
+	switch {
+	case s.Standing == promotion.Proposed:
+		return "◷", "waits for a person"
+	case s.Standing == promotion.Merging:
+		return "◷", "is being merged"
+	case s.PullRequest == 0 && s.Reason == "":
+		return "◷", "not yet"
+	}
+	return "◷", "waits"
+}
+
+// RevisionCheck is the check run on a revision's commit: neutral while anything
+// is under way, success when every environment on its way carries it, failure
+// when one is stopped.
+func RevisionCheck(r Revision) Check {
+	ps := onWay(r.Pipelines)
+	c := Check{Status: completed, Conclusion: conclude(ps)}
+	if len(ps) == 0 {
+		c.Conclusion = success
+		c.Title = "Nothing here is promoted"
+		c.Summary = "No environment of the pipeline file carries this revision."
+		return c
+	}
+	if len(ps) == 1 {
+		c.Title = oneTitle(ps[0])
+		c.Summary = fit(mostRows, func(room int) string {
+			return revisionIntro(r, ps) + "\n\n" + stepTable(r.Repository, ps[0].Steps, room)
+		})
+		return c
+	}
+	c.Title = manyTitle(ps)
+	c.Summary = fit(mostRows, func(room int) string {
+		parts := []string{revisionIntro(r, ps), countTable(ps, room)}
+		if calls := callList(r.Repository, ps, min(room, 30)); calls != "" {
+			parts = append(parts, calls)
+		}
+		return strings.Join(parts, "\n\n")
+	})
+	c.Text = pipelineSections(r.Repository, ps)
+	return c
+}
+
+// fit builds a text with fewer and fewer items until it keeps to a check run's
+// limit.
+func fit(room int, build func(room int) string) string {
+	for {
+		s := build(room)
+		if len(s) <= mostCheck || room == 0 {
+			return s
+		}
+		room /= 2
+	}
+}
+
+// onWay leaves out environments that the revision never reaches: those that
+// neither carry it nor lie downstream of one that does.
+func onWay(ps []RevisionPipeline) []RevisionPipeline {
+	var out []RevisionPipeline
+	for _, p := range ps {
+		on := map[string]bool{}
+		for _, s := range p.Steps {
+			if s.Carries {
+				on[s.Environment] = true
+				_, down := relatives(p.Pipeline, s.Environment)
+				for d := range down {
+					on[d] = true
+				}
+			}
+		}
+		q := RevisionPipeline{Pipeline: p.Pipeline}
+		for _, s := range p.Steps {
+			if p.Pipeline == nil || on[s.Environment] {
+				q.Steps = append(q.Steps, s)
+			}
+		}
+		if len(q.Steps) > 0 {
+			out = append(out, q)
+		}
+	}
+	return out
+}
+
+func conclude(ps []RevisionPipeline) string {
+	c := success
+	for _, p := range ps {
+		switch worst(p) {
+		case broken:
+			return failure
+		case waiting, called:
+			c = neutral
+		case done, off:
+		}
+	}
+	return c
+}
+
+func worst(p RevisionPipeline) reach {
+	w := off
+	for _, s := range p.Steps {
+		w = max(w, s.reach())
+	}
+	return w
+}
+
+func oneTitle(p RevisionPipeline) string {
+	var parts []string
+	for _, s := range p.Steps {
+		symbol, text := s.words()
+		switch s.reach() {
+		case off:
+			continue
+		case done:
+			parts = append(parts, plain(s.Environment)+" "+symbol)
+		case broken:
+			parts = append(parts, plain(s.Environment)+" "+symbol+" "+text)
+		case waiting, called:
+			parts = append(parts, plain(s.Environment)+" "+text)
+		}
+	}
+	return titled("", parts)
+}
+
+// titled joins the parts that fit into a check's title.
+func titled(prefix string, parts []string) string {
+	s := prefix
+	for i, p := range parts {
+		add := p
+		if i > 0 {
+			add = " · " + p
+		}
+		if utf8.RuneCountInString(s+add) > mostHeadline-20 {
+			return s + " " + more(len(parts)-i)
+		}
+		s += add
+	}
+	return s
+}
+
+// tally is how one environment stands over many pipelines.
+type tally struct {
+	environment string
+	n           [broken + 1]int
+}
+
+func tallies(ps []RevisionPipeline) []tally {
+	var ts []tally
+	for _, p := range ps {
+		for _, s := range p.Steps {
+			i := slices.IndexFunc(ts, func(t tally) bool { return t.environment == s.Environment })
+			if i < 0 {
+				i = len(ts)
+				ts = append(ts, tally{environment: s.Environment})
+			}
+			ts[i].n[s.reach()]++
+		}
+	}
+	return ts
+}
+
+// noun is what the pipelines are called: the name of their for_each, when it is
+// one that can be counted.
+func noun(ps []RevisionPipeline) string {
+	group := ""
+	for _, p := range ps {
+		if p.Pipeline == nil || group != "" && p.Pipeline.Group != group {
+			return "pipelines"
+		}
+		group = p.Pipeline.Group
+	}
+	if group == "" || !strings.HasSuffix(group, "s") {
+		return "pipelines"
+	}
+	return plain(group)
+}
+
+func manyTitle(ps []RevisionPipeline) string {
+	var parts []string
+	for _, t := range tallies(ps) {
+		var counts []string
+		for _, c := range []struct {
+			reach reach
+			text  string
+		}{{done, "✓"}, {waiting, "wait"}, {called, "left to people"}, {broken, "✗ stopped"}} {
+			if t.n[c.reach] > 0 {
+				counts = append(counts, fmt.Sprintf("%d %s", t.n[c.reach], c.text))
+			}
+		}
+		if len(counts) > 0 {
+			parts = append(parts, plain(t.environment)+" "+strings.Join(counts, ", "))
+		}
+	}
+	return titled(fmt.Sprintf("%d %s: ", len(ps), noun(ps)), parts)
+}
+
+func revisionIntro(r Revision, ps []RevisionPipeline) string {
+	s := "Where " + commit(r.Repository, r.Commit) + " has got to"
+	if len(ps) == 1 {
+		if p := ps[0].Pipeline; p != nil {
+			s += " in " + inline(cut(clean(p.Key), mostName))
+		}
+	} else {
+		s += fmt.Sprintf(" in %d %s", len(ps), inline(noun(ps)))
+	}
+	switch conclude(ps) {
+	case failure:
+		s += ". A person is needed where it says ✗."
+	case success:
+		s += ": everywhere on its way."
+	default:
+		s += ". It goes on by itself, or when the pull request named here is merged."
+	}
+	return s + " Times are UTC."
+}
+
+// stepTable has one row for each environment.
+func stepTable(repo promotion.Repository, steps []Step, room int) string {
+	var b strings.Builder
+	b.WriteString("| environment | stands | since | pull request | why |\n| --- | --- | --- | --- | --- |")
+	for i, s := range steps {
+		if i == room {
+			fmt.Fprintf(&b, "\n| %s | | | | |", more(len(steps)-i))
+			break
+		}
+		symbol, text := s.words()
+		stands := strings.TrimSpace(symbol + " " + text)
+		if s.Carries && s.Commit != "" {
+			stands += " " + commit(repo, s.Commit)
+		}
+		since := none
+		if s.Carries {
+			since = moment(s.At)
+		}
+		number := none
+		if s.PullRequest > 0 {
+			number = pull(repo, s.PullRequest)
+		}
+		why := none
+		if s.Reason != "" {
+			why = said(s.Reason, repo, s.PullRequest)
+		}
+		fmt.Fprintf(&b, "\n| %s | %s | %s | %s | %s |", inline(cut(clean(s.Environment), mostName)), stands, since, number, why)
+	}
+	return b.String()
+}
+
+// moment is a time that reads the same on every day: a text that followed the
+// calendar would have to be written again although nothing happened.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return none
+	}
+	return t.UTC().Format("2006-01-02 15:04")
+}
+
+func countTable(ps []RevisionPipeline, room int) string {
+	var b strings.Builder
+	b.WriteString("| environment | ✓ has it | ◷ waits | left to people | ✗ stopped |\n| --- | --- | --- | --- | --- |")
+	ts := tallies(ps)
+	for i, t := range ts {
+		if i == room {
+			fmt.Fprintf(&b, "\n| %s | | | | |", more(len(ts)-i))
+			break
+		}
+		fmt.Fprintf(&b, "\n| %s | %d | %d | %d | %d |", inline(t.environment), t.n[done], t.n[waiting], t.n[called], t.n[broken])
+	}
+	return b.String()
+}
+
+// callList names what a person has to look at.
+func callList(repo promotion.Repository, ps []RevisionPipeline, room int) string {
+	var items []string
+	for _, want := range []reach{broken, called} {
+		for _, p := range ps {
+			for _, s := range p.Steps {
+				if s.reach() != want {
+					continue
+				}
+				symbol, text := s.words()
+				item := fmt.Sprintf("%s %s in %s %s", symbol, inline(cut(clean(pipelineName(p.Pipeline)), mostName)), inline(s.Environment), text)
+				if s.Reason != "" {
+					item += ": " + said(s.Reason, repo, s.PullRequest)
+				}
+				items = append(items, item)
+			}
+		}
+	}
+	if len(items) == 0 {
+		return ""
+	}
+	return "- " + listed(items, room, "\n- ")
+}
+
+func pipelineName(p *config.Pipeline) string {
+	if p == nil {
+		return "pipeline"
+	}
+	return p.Key
+}
+
+// pipelineSections is one table for each pipeline, those that need a person
+// first and those that are through last, as many as fit.
+func pipelineSections(repo promotion.Repository, ps []RevisionPipeline) string {
+	sorted := slices.Clone(ps)
+	slices.SortStableFunc(sorted, func(a, b RevisionPipeline) int { return int(worst(b)) - int(worst(a)) })
+	const reserved = 40 // for saying how many are left out
+	var b strings.Builder
+	for i, p := range sorted {
+		section := "### " + inline(cut(clean(pipelineName(p.Pipeline)), mostName)) + "\n\n" + stepTable(repo, p.Steps, mostRows) + "\n\n"
+		if b.Len()+len(section) > mostCheck-reserved {
+			b.WriteString(more(len(sorted)-i) + "\n")
+			break
+		}
+		b.WriteString(section)
+	}
+	return strings.TrimRight(b.String(), "\n")
+}

@@ -1,0 +1,97 @@
+// Package texts is everything people read: pull requests, commit messages and
+// check runs, from the same decisions that the loop acts on.
+//
+// It is pure, and everything that comes from a repository is escaped for
+// Markdown: a folder's name or a commit's subject can neither mention a person,
+// nor break a table, nor begin a trailer.
+package texts
+
+import (
+	"time"
+
+	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/config"
+	"github.com/promobot/promobot/state"
+)
+
+// Promotion is all that a promotion's texts are made of.
+type Promotion struct {
+	Repository promotion.Repository
+	Pipeline   *config.Pipeline
+	Config     *config.Environment
+	State      state.Promotion
+	// Decision is the newest one: gates, content, reason.
+	Decision promotion.Decision
+	// Brings are the first-parent commits that changed the upstream since what
+	// the environment had, newest first; More counts those left out.
+	Brings []promotion.Commit
+	More   int
+	// Before is the upstream's commit that the environment had, for the compare link.
+	Before string
+	Way    []Step
+	Now    time.Time
+}
+
+// Step is one environment of a pipeline on the way of a revision.
+type Step struct {
+	Environment string
+	Standing    promotion.Standing
+	// Carries says that the environment has the revision; At since when.
+	Carries     bool
+	At          time.Time
+	Commit      string // landed commit
+	PullRequest int
+	URL         string
+	Reason      string
+	Here        bool // the environment that the text is about
+}
+
+// Check is a check run's text: title, summary and text within GitHub's limits
+// of 65,535 characters.
+type Check struct {
+	Status, Conclusion   string
+	Title, Summary, Text string
+}
+
+// Revision is all that the check run on a revision's commit is made of.
+type Revision struct {
+	Repository promotion.Repository
+	Commit     string
+	Now        time.Time
+	// Pipelines are those in which the revision is, with all their environments.
+	Pipelines []RevisionPipeline
+}
+
+// RevisionPipeline is one pipeline's way of a revision.
+type RevisionPipeline struct {
+	Pipeline *config.Pipeline
+	Steps    []Step
+}
+
+// Foreign is a person's pull request that touches what promobot looks at.
+type Foreign struct {
+	Repository promotion.Repository
+	Number     int
+	// Reaches are the pipelines' environments whose projection it changes, and
+	// onward where merging it would be promoted.
+	Reaches []Reach
+	// Shared are changed files that several environments render at once, with
+	// how many environments each folder reaches.
+	Shared map[string]int
+	// File is set when it changes the pipeline file.
+	File *FileChange
+}
+
+// Reach is one environment that a pull request changes.
+type Reach struct {
+	Pipeline    string
+	Environment string
+	Onward      []string // environments it would be promoted to, in order
+	Mode        config.Mode
+}
+
+// FileChange is a pull request's change of the pipeline file.
+type FileChange struct {
+	Problems config.Problems
+	Effects  []string // what would change, from config's Diff
+}
