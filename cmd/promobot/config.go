@@ -1,0 +1,141 @@
+package main
+
+// The server's configuration: one YAML file, overridden by environment variables.
+// The struct below is the whole of it; reading, checking, the example file's test
+// and the messages all follow its tags.
+//
+// Rules: what is not known is refused, with its line and what was meant; every
+// message names the setting and how to mend it; a secret never shows in any.
+
+import (
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/palantir/go-githubapp/githubapp"
+)
+
+// Config is the server's configuration. A setting's name is its keys joined by
+// dots (server.address); its environment variable that in capitals with
+// PROMOBOT_ before and underscores between (PROMOBOT_SERVER_ADDRESS). A Secret
+// can also be given by the name of a file that holds it: key_file, or …_FILE.
+type Config struct {
+	Server        ServerConfig  `key:"server"`
+	GitHub        GitHubConfig  `key:"github"`
+	DataDir       string        `key:"data_dir"`       // the queue's file and the git mirrors
+	Workers       int           `key:"workers"`        // repositories worked on at once
+	SweepInterval time.Duration `key:"sweep_interval"` // between looks at every repository
+	StopGrace     time.Duration `key:"stop_grace"`     // for running work, when told to stop
+	Queue         QueueConfig   `key:"queue"`
+	Git           GitConfig     `key:"git"`
+	Limits        LimitsConfig  `key:"limits"`
+	Log           LogConfig     `key:"log"`
+}
+
+// ServerConfig is where the program listens and how it is reached.
+type ServerConfig struct {
+	Address   string `key:"address"`    // host:port to listen on
+	PublicURL string `key:"public_url"` // where people reach it; "" if they do not
+}
+
+// GitHubConfig is which GitHub, and which App there.
+type GitHubConfig struct {
+	APIURL        string `key:"api_url"` // REST, version 3
+	WebURL        string `key:"web_url"` // "" is derived from APIURL
+	AppID         int64  `key:"app_id"`
+	PrivateKey    Secret `key:"private_key"` // PEM
+	WebhookSecret Secret `key:"webhook_secret"`
+}
+
+// QueueConfig tunes the queue.
+type QueueConfig struct {
+	Debounce time.Duration `key:"debounce"` // from the first event of a swarm to the look
+}
+
+// GitConfig is how git is run and who it says made a commit.
+type GitConfig struct {
+	Path         string        `key:"path"`
+	Processes    int           `key:"processes"`
+	Timeout      time.Duration `key:"timeout"`
+	CloneTimeout time.Duration `key:"clone_timeout"`
+	AuthorName   string        `key:"author_name"`  // "": the App's bot user
+	AuthorEmail  string        `key:"author_email"` // "": the App's bot user's
+}
+
+// LimitsConfig paces writes; 0 does not pace.
+type LimitsConfig struct {
+	WritesPerMinute int `key:"writes_per_minute"` // API requests that create content, per installation
+	PushesPerMinute int `key:"pushes_per_minute"` // git pushes, per repository
+}
+
+// LogConfig is what the log holds.
+type LogConfig struct {
+	Level  string `key:"level"`
+	Format string `key:"format"`
+}
+
+// defaultConfig is what counts where nothing is said.
+func defaultConfig() Config {
+	return Config{
+		Server:        ServerConfig{Address: ":8080"},
+		GitHub:        GitHubConfig{APIURL: "https://api.github.com/"},
+		DataDir:       "data",
+		Workers:       4,
+		SweepInterval: 5 * time.Minute,
+		StopGrace:     20 * time.Second,
+		Queue:         QueueConfig{Debounce: time.Second},
+		Git:           GitConfig{Path: "git", Processes: 8, Timeout: 5 * time.Minute, CloneTimeout: 30 * time.Minute},
+		// GitHub's own limits (docs: "Rate limits for the REST API", secondary
+		// limits; "Repository limits").
+		Limits: LimitsConfig{WritesPerMinute: 80, PushesPerMinute: 6},
+		Log:    LogConfig{Level: "info", Format: "json"},
+	}
+}
+
+// webURL is where people see what the API is about.
+func (c GitHubConfig) webURL() string {
+	if c.WebURL != "" {
+		return c.WebURL
+	}
+	return derivedWebURL(c.APIURL)
+}
+
+// derivedWebURL knows github.com, GitHub Enterprise Cloud with data residency
+// (api.NAME.ghe.com) and GitHub Enterprise Server (HOST/api/v3); "" for others.
+func derivedWebURL(api string) string {
+	u, err := url.Parse(api)
+	if err != nil {
+		return ""
+	}
+	path := strings.TrimSuffix(u.Path, "/")
+	host, isAPIHost := strings.CutPrefix(u.Host, "api.")
+	switch {
+	case isAPIHost && path == "":
+		return u.Scheme + "://" + host + "/"
+	case path == "/api/v3":
+		return u.Scheme + "://" + u.Host + "/"
+	}
+	return ""
+}
+
+// graphQLURL is the API's other door (docs: "Forming calls with GraphQL", "GHES:
+// Getting started with the GraphQL API").
+func graphQLURL(api string) string {
+	base := strings.TrimSuffix(api, "/")
+	if server, ok := strings.CutSuffix(base, "/v3"); ok {
+		return server + "/graphql"
+	}
+	return base + "/graphql"
+}
+
+// githubApp is the part that go-githubapp's client creators take.
+func (c GitHubConfig) githubApp() githubapp.Config {
+	var app githubapp.Config
+	app.WebURL = c.webURL()
+	app.V3APIURL = c.APIURL
+	app.V4APIURL = graphQLURL(c.APIURL)
+	app.App.IntegrationID = c.AppID
+	app.App.PrivateKey = c.PrivateKey.Reveal()
+	app.App.WebhookSecret = c.WebhookSecret.Reveal()
+	return app
+}
