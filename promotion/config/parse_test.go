@@ -116,6 +116,8 @@ func TestHostile(t *testing.T) {
 		"NUL":                    {[]byte("version: 1\n\x00"), "2:1 the file is not UTF-8 text"},
 		"UTF-16":                 {[]byte("\xff\xfev\x00e\x00"), "1:1 the file is not UTF-8 text"},
 		"Latin-1":                {[]byte("version: 1\nmode: \xe4uto\n"), "2:7 the file is not UTF-8 text"},
+		"lone carriage returns":  {[]byte("version: 1\nmode: auto\rx: 1"), "2:11 the character U+000D ends a line for some"},
+		"line separators":        {[]byte("version: 1\n# \u2028x"), "2:3 the character U+2028 ends a line for some"},
 		"escape characters":      {[]byte("version: 1\nmode: \x1b[31mauto\n"), "2:7 the file is not UTF-8 text"},
 		"too many environments":  {[]byte("version: 1\nenvironments:\n" + many.String() + tail), "3:3 600 environments are too many; at most 500"},
 		"too many pipelines":     {[]byte(base[:strings.Index(base, "pipelines")] + "pipelines:\n" + strings.ReplaceAll(many.String(), "{}", `{path: a/$env, promote: {images: "*"}}`)), "6:3 600 pipelines are too many"},

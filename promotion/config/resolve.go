@@ -39,7 +39,7 @@ func (f *File) Resolve(paths []string) ([]Pipeline, Problems) {
 			break
 		}
 		for _, b := range bindings {
-			if p, any := r.pipeline(l, b); any || !l.spec.forEach.said() {
+			if p, found := r.pipeline(l, b); found || !l.spec.forEach.said() {
 				out = append(out, p)
 			}
 		}
@@ -72,8 +72,8 @@ func (r *resolver) settled(l *layout, e *environmentLayout, title string) *settl
 	return s
 }
 
-// pipeline makes one pipeline; any says whether an environment is present.
-func (r *resolver) pipeline(l *layout, b binding) (p Pipeline, any bool) {
+// pipeline makes one pipeline; found says whether an environment is present.
+func (r *resolver) pipeline(l *layout, b binding) (p Pipeline, found bool) {
 	p = Pipeline{Key: l.group.value, Group: l.group.value, Title: l.group.value, Line: l.group.line}
 	if b != nil {
 		p.Title = b.key()
@@ -84,7 +84,7 @@ func (r *resolver) pipeline(l *layout, b binding) (p Pipeline, any bool) {
 	skipped := map[string]bool{}
 	for i, e := range l.environments {
 		places[i], present[i] = r.place(l, e, b)
-		any = any || present[i]
+		found = found || present[i]
 		if !present[i] && e.optional().value {
 			skipped[e.name.value] = true
 		}
@@ -105,7 +105,7 @@ func (r *resolver) pipeline(l *layout, b binding) (p Pipeline, any bool) {
 		env.Settings = r.settings(l, e, &env)
 		p.Environments = append(p.Environments, env)
 	}
-	return p, any
+	return p, found
 }
 
 // blocked says why nothing can be promoted to an environment, or "".

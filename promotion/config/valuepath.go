@@ -51,17 +51,17 @@ func splitValuePath(path string) ([]string, error) {
 	for rest := path; ; {
 		end := strings.IndexByte(rest, '.')
 		if rest != "" && (rest[0] == '"' || rest[0] == '\'') {
-			close := 1
-			for close < len(rest) && rest[close] != rest[0] {
-				if rest[close] == '\\' && rest[0] == '"' {
-					close++
+			last := 1
+			for last < len(rest) && rest[last] != rest[0] {
+				if rest[last] == '\\' && rest[0] == '"' {
+					last++
 				}
-				close++
+				last++
 			}
-			if close >= len(rest) {
+			if last >= len(rest) {
 				return nil, errors.New("a quote is not closed")
 			}
-			if end = close + 1; end == len(rest) {
+			if end = last + 1; end == len(rest) {
 				end = -1
 			} else if rest[end] != '.' {
 				return nil, errors.New("text stands after a closing quote")

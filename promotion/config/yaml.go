@@ -35,8 +35,8 @@ func load(d *decoder, src []byte) *yaml.Node {
 		return nil
 	}
 	src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf"))
-	if line, column, ok := invalidText(src); !ok {
-		d.add(line, column, "the file is not UTF-8 text", "save it as UTF-8")
+	if line, column, wrong := invalidText(src); wrong != nil {
+		d.add(line, column, wrong.message, wrong.remedy)
 		return nil
 	}
 	root, err := parseYAML(src)
@@ -85,22 +85,26 @@ func parseYAML(src []byte) (root *yaml.Node, err error) {
 	return nil, errSecondDocument{line: second.Line}
 }
 
-// invalidText finds the first byte that is not UTF-8, or a control character
-// that YAML does not allow (UTF-16 shows itself by its zero bytes).
-func invalidText(src []byte) (line, column int, ok bool) {
+// invalidText finds the first byte that is not UTF-8, a control character that
+// YAML does not allow (UTF-16 shows itself by its zero bytes), or a character
+// that YAML 1.1 takes for the end of a line and 1.2 and GitHub do not: behind it
+// all line numbers would be wrong.
+func invalidText(src []byte) (line, column int, wrong *refusal) {
 	line, column = 1, 1
 	for i := 0; i < len(src); {
 		r, size := utf8.DecodeRune(src[i:])
 		switch {
 		case r == utf8.RuneError && size == 1, r < ' ' && r != '\t' && r != '\n' && r != '\r', r == 0x7f:
-			return line, column, false
+			return line, column, refuse("save it as UTF-8", "the file is not UTF-8 text")
+		case r == '\u0085', r == '\u2028', r == '\u2029', r == '\r' && !bytes.HasPrefix(src[i+1:], []byte("\n")):
+			return line, column, refuse("save it with LF or CRLF line ends", "the character %U ends a line for some and not for others", r)
 		case r == '\n':
 			line, column = line+1, 0
 		}
 		column++
 		i += size
 	}
-	return 0, 0, true
+	return 0, 0, nil
 }
 
 var errorLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?(.*)$`)
