@@ -17,6 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/promobot/promobot/promotion/content"
+	"github.com/promobot/promobot/promotion/content/edit"
 )
 
 // maxChecked is the most bytes of a file that are checked.
@@ -118,7 +119,7 @@ func (c *checker) file(l *layout, p *Pipeline, up, e *Environment, k int, rel st
 	source, okS := c.contents[inDir(up.Place.Dir, rel)]
 	target, okT := c.contents[inDir(e.Place.Dir, rel)]
 	path := inDir(e.Place.Dir, rel)
-	never := func(n string) bool { return strings.Contains(n, "/") && (matchGlob(n, path) || matchGlob(n, rel)) }
+	never := func(n string) bool { return neverOfFiles(n) && matchGlob(n, path) }
 	if !okS || !okT || len(source) > maxChecked || len(target) > maxChecked || slices.ContainsFunc(e.Never, never) {
 		return
 	}
@@ -136,8 +137,9 @@ func (c *checker) file(l *layout, p *Pipeline, up, e *Environment, k int, rel st
 		if !both || !c.names[up.Name](s.text) || !c.names[e.Name](t.text) {
 			continue
 		}
-		kept := func(pattern string) bool { return !strings.Contains(pattern, "/") && pathCovers(pattern, s.keys) }
-		if slices.ContainsFunc(item.Keep, kept) || slices.ContainsFunc(e.Never, kept) {
+		kept := func(pattern string) bool { return pathCovers(pattern, s.keys) }
+		stays := func(pattern string) bool { return neverOfValues(pattern, rel) && kept(pattern) }
+		if slices.ContainsFunc(item.Keep, kept) || slices.ContainsFunc(e.Never, stays) {
 			continue
 		}
 		c.add(at.line, at.column, fmt.Sprintf("%s, and its value %s names its own environment: %s there, %s here", what, value, clip(s.text), clip(t.text)),
@@ -195,7 +197,7 @@ func scalars(src []byte) (out map[string]scalarAt, ok bool) {
 				walk(c, append(slices.Clip(keys), itemName(c, i)))
 			}
 		case yaml.ScalarNode:
-			out[joinKeys(keys)] = scalarAt{keys: keys, text: n.Value}
+			out[edit.Key(keys)] = scalarAt{keys: keys, text: n.Value}
 		}
 	}
 	for {
@@ -225,16 +227,4 @@ func itemName(n *yaml.Node, i int) string {
 		}
 	}
 	return strconv.Itoa(i)
-}
-
-// joinKeys is a value path that names exactly these keys.
-func joinKeys(keys []string) string {
-	out := make([]string, len(keys))
-	for i, k := range keys {
-		if k == "" || strings.ContainsAny(k, ".*\"'\\") {
-			k = strconv.Quote(k)
-		}
-		out[i] = k
-	}
-	return strings.Join(out, ".")
 }

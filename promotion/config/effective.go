@@ -208,7 +208,7 @@ func (f *File) nevers() []string {
 	if f.never != nil {
 		return f.never
 	}
-	return slices.Concat(DefaultNever, values(f.doc.never.value))
+	return slices.Concat(content.DefaultNever(), values(f.doc.never.value))
 }
 
 // words joins a list for people.

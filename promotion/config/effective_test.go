@@ -76,7 +76,7 @@ func TestEffectiveSettings(t *testing.T) {
 			if !e.Verified {
 				t.Error("nothing is to be verified, and yet it is not verified when it lands")
 			}
-			if want := append(slices.Clone(config.DefaultNever), "**/license*", "**.replicas"); !slices.Equal(e.Never, want) {
+			if want := append(content.DefaultNever(), "**/license*", "**.replicas"); !slices.Equal(e.Never, want) {
 				t.Errorf("never: %v", e.Never)
 			}
 		})

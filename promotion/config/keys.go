@@ -18,6 +18,7 @@ type document struct {
 	pipelines    said[[]named[pipelineSpec]]
 	shared       list
 	never        list
+	checks       said[string]
 	overrides    said[[]overrideSpec]
 }
 
@@ -77,7 +78,7 @@ var (
 	loginShape        = text("a login", 106, matching(loginRegexp, "write a GitHub login without @", "login"))
 	reviewerShape     = text("a login or org/team", 206, matching(reviewerRegexp, "write a GitHub login, or org/team, without @", "login or team"))
 	selectorShape     = text("a name, in which * stands for any part", 300, nil)
-	neverShape        = text("a glob of files or a value path", 1000, checkNever)
+	neverShape        = text("a glob of files, a value path, or kind: with a Kubernetes kind", 1000, checkNever)
 	fileTemplate      = templated("a glob of files below path", checkGlob)
 	valueTemplate     = templated("a value path", checkValuePath)
 	imageTemplate     = templated("a glob of image names", checkImage)
@@ -118,8 +119,10 @@ func documentFields() []field[document] {
 			func(f *document) *said[[]named[pipelineSpec]] { return &f.pipelines })),
 		key("shared", listOf(globShape), "what kustomize resources and components of several environments have in common", "folders that several environments render at once; a pull request that touches one is told how far it reaches",
 			func(f *document) *list { return &f.shared }),
-		key("never", listOf(neverShape), "namespace, namePrefix, nameSuffix, secrets* files, sealed secrets", "files and values that no pipeline can move; adds to the defaults",
+		key("never", listOf(neverShape), "a kustomization's namespace, namePrefix and nameSuffix, files called secrets* or sealed secrets, `kind:SealedSecret`", "files and values that no pipeline can move; adds to the defaults. What has a slash is a glob of repository paths",
 			func(f *document) *list { return &f.never }),
+		key("checks", oneOf("affected", "all"), "affected", "which of people's pull requests get a `promobot` check run: those that touch an environment, a shared folder or this file, or `all` of them, so that it can be a required check",
+			func(f *document) *said[string] { return &f.checks }),
 		key("overrides", listOf(overrideShape()), "none", "settings for some pipelines and environments; they may only tighten what stands before them, so put the general ones first",
 			func(f *document) *said[[]overrideSpec] { return &f.overrides }),
 	}

@@ -50,10 +50,6 @@ func Parse(name string, src []byte) (*File, Problems) {
 	return f, nil
 }
 
-// DefaultNever is what no pipeline can move, whatever its file says: what ties a
-// kustomization to its environment, and secrets.
-var DefaultNever = []string{"namespace", "namePrefix", "nameSuffix", "**/secrets*", "**/*sealedsecret*", "**/*sealed-secret*", "**/*sealed_secret*"}
-
 // The limits of a file that names none.
 const (
 	defaultOpen           = 20
@@ -73,6 +69,10 @@ func (f *File) Limits() Limits {
 
 // Mode is the file's ceiling: Auto where it names none.
 func (f *File) Mode() Mode { return f.doc.mode.or(Auto) }
+
+// ChecksEveryPullRequest says whether pull requests that change nothing
+// promobot looks at get a check run too (`checks: all`).
+func (f *File) ChecksEveryPullRequest() bool { return f.doc.checks.value == "all" }
 
 // Name is the file's path as given to Parse.
 func (f *File) Name() string { return f.name }

@@ -75,6 +75,13 @@ func TestCheckNamesOwnEnvironment(t *testing.T) {
 		}
 		return out
 	}
+	kustomization := func(files map[string]string) map[string]string {
+		out := map[string]string{}
+		for path, src := range files {
+			out[strings.Replace(path, "app.yaml", "kustomization.yaml", 1)] = src
+		}
+		return out
+	}
 	for name, c := range map[string]struct {
 		item  string
 		files map[string]string
@@ -83,7 +90,7 @@ func TestCheckNamesOwnEnvironment(t *testing.T) {
 		"names nothing":      {"{files: \"**\"}", in("a: 1\nb: same\n"), ""},
 		"only in a comment":  {"{files: \"**\"}", in("a: 1 # of ENV\n"), ""},
 		"the value is kept":  {"{files: \"**\", keep: \"**.hostname\"}", in("web: {hostname: app.ENV.acme.io}\n"), ""},
-		"never covers it":    {"{files: \"**\"}", in("namespace: ENV\nnamePrefix: ENV-\n"), ""},
+		"never covers it":    {"{files: \"**\"}", kustomization(in("namespace: ENV\nnamePrefix: ENV-\n")), ""},
 		"the file is left":   {"{files: \"**\", except: app.yaml}", in("hostname: ENV\n"), ""},
 		"part of a word":     {"{files: \"**\"}", in("a: xENVx\n"), ""},
 		"named in one place": {"{files: \"**\"}", map[string]string{"envs/dev/app.yaml": "mode: dev\n", "envs/prod/app.yaml": "mode: fast\n"}, ""},

@@ -96,6 +96,7 @@ func (r *resolver) pipeline(l *layout, b binding) (p Pipeline, found bool) {
 		}
 		env := r.settled(l, e, p.Title).Environment
 		env.Place, env.Present = places[i], present[i]
+		env.Place.Never = env.Never
 		env.From, env.After = e.from, e.after
 		if len(skipped) > 0 {
 			env.From = through(e.from, here, func(n string) []string { return l.get(n).from })

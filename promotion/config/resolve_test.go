@@ -68,7 +68,7 @@ simple-env-app (simple-env-app)
   prod-eu from [staging-eu] after [prod-asia] propose in "envs/prod-eu"
   prod-us from [staging-us] after [prod-asia] propose in "envs/prod-us"
 `)
-	want := content.Place{Dir: "envs/prod-eu", Items: []content.Item{{Kind: content.Files, Patterns: []string{"version.yml", "settings.yml"}, Keep: []string{"**.env.CACHE_SIZE.value"}}}}
+	want := content.Place{Dir: "envs/prod-eu", Items: []content.Item{{Kind: content.Files, Patterns: []string{"version.yml", "settings.yml"}, Keep: []string{"**.env.CACHE_SIZE.value"}}}, Never: content.DefaultNever()}
 	if diff := cmp.Diff(want, pipelines[0].Environments[5].Place); diff != "" {
 		t.Error(diff)
 	}

@@ -13,12 +13,14 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/promobot/promobot/promotion/content"
+	"github.com/promobot/promobot/promotion/content/edit"
 )
 
 const namePattern = `^[a-z0-9][a-z0-9-]{0,39}$`
 
 var (
 	nameRegexp     = regexp.MustCompile(namePattern)
+	kindRegexp     = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{0,62}$`)
 	loginRegexp    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,99}(?:\[bot\])?$`)
 	reviewerRegexp = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,99}(?:\[bot\]|/[A-Za-z0-9._-]{1,100})?$`)
 )
@@ -164,7 +166,11 @@ func checkGlob(s string) *refusal {
 }
 
 func checkValuePath(s string) *refusal {
-	if _, err := parseValuePath(s); err != nil {
+	_, err := parseValuePath(s)
+	if err == nil {
+		_, err = edit.ParsePattern(s) // who follows the path has the last word
+	}
+	if err != nil {
 		return refuse("write keys joined by dots, as image.tag or containers.web.image", "%s is no value path: %s", clip(s), err)
 	}
 	return nil
@@ -260,9 +266,16 @@ func placeShape(words string) shape[place] {
 	}
 }
 
-// checkNever accepts what is a glob of files or a value path.
+// checkNever accepts what is a glob of files, a value path, or kind: and a
+// Kubernetes kind.
 func checkNever(s string) *refusal {
-	if strings.Contains(s, "/") {
+	if kind, ok := strings.CutPrefix(s, "kind:"); ok {
+		if !kindRegexp.MatchString(kind) {
+			return refuse("write a Kubernetes kind, as kind:SealedSecret", "%s names no kind", clip(s))
+		}
+		return nil
+	}
+	if neverOfFiles(s) {
 		return checkGlob(s)
 	}
 	return checkValuePath(s)

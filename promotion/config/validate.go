@@ -6,6 +6,7 @@ package config
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -216,15 +217,18 @@ func (f *File) checkTightening(d *decoder) {
 
 // checkNever refuses items that name outright what nothing may move.
 func (f *File) checkNever(d *decoder) {
-	never := append(append([]string{}, DefaultNever...), values(f.doc.never.value)...)
 	for _, p := range f.doc.pipelines.value {
 		for i, item := range p.value.promote.value {
+			file := ""
+			if ts := item.in.templates(); len(ts) > 0 {
+				file = ts[0].value.text
+			}
 			for _, v := range item.values.value {
 				if strings.Contains(v.value.text, "*") {
 					continue
 				}
-				for _, n := range never {
-					if !strings.Contains(n, "/") && pathsOverlap(n, v.value.text) {
+				for _, n := range f.nevers() {
+					if neverOfValues(n, file) && pathsOverlap(n, v.value.text) {
 						d.add(v.line, v.column, fmt.Sprintf("pipelines.%s.promote[%d].values names %s, which never forbids (%s)", p.name.value, i, v.value.text, n),
 							"remove it: this value belongs to its environment")
 					}
@@ -232,4 +236,23 @@ func (f *File) checkNever(d *decoder) {
 			}
 		}
 	}
+}
+
+// neverOfValues says whether an entry of never names values of a file, in the
+// way that content.Place.Never is read: an entry with a slash outside quotes is
+// a glob of files, kind: names a kind, and the kustomize words count in
+// kustomizations only.
+func neverOfValues(never, file string) bool {
+	switch {
+	case neverOfFiles(never), strings.HasPrefix(never, "kind:"):
+		return false
+	case never == "namespace", never == "namePrefix", never == "nameSuffix":
+		return slices.Contains(kustomizations, path.Base(file))
+	}
+	return true
+}
+
+// neverOfFiles says whether an entry of never is a glob of repository paths.
+func neverOfFiles(never string) bool {
+	return strings.Contains(never, "/") && !strings.ContainsAny(never, `"'`) && !strings.HasPrefix(never, "kind:")
 }

@@ -1,0 +1,338 @@
+package reconcile
+
+// Act: carry out what was decided. The ledger first, as one push in which each
+// entry has its own lease; then the branches of the claims that were won, as
+// one more; then GitHub; then what GitHub answered, into the ledger. Whatever
+// is refused or lost on the way is decided anew on a new snapshot. Stopping
+// anywhere loses nothing: the next pass finds the ledger and carries on.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/texts"
+	"github.com/promobot/promobot/state"
+)
+
+// step is a promotion of which something has to be written.
+type step struct {
+	d *promotion.Decision
+	o *promotion.Observed
+	p state.Promotion
+	// what has to happen after the ledger has it
+	branch *promotion.RefUpdate
+	create bool // open the pull request
+	edit   bool // bring the pull request's text up to date
+}
+
+// act says whether it wrote, or tried to write, anything: then everything has
+// to be observed anew.
+func (r *Reconciler) act(ctx context.Context, v *view, ds []promotion.Decision) (acted bool, err error) {
+	s := v.snapshot
+	var steps []*step
+	var branches []promotion.RefUpdate
+	entries, claims, err := r.entries(ctx, v, ds)
+	if err != nil {
+		return false, err
+	}
+	won, err := r.write(ctx, s, entries)
+	if err != nil {
+		return true, err
+	}
+	for i, e := range entries {
+		if !won[i] {
+			continue
+		}
+		if st := claims[e.observed]; st != nil {
+			steps = append(steps, st)
+		}
+		if del := deletion(v, ds, e.observed); del != nil {
+			branches = append(branches, *del)
+		}
+	}
+	for i := range ds {
+		if a, ok := ds[i].Action.(promotion.Advance); ok {
+			steps = append(steps, advanceStep(&ds[i], &s.Environments[i], a))
+		}
+	}
+	if err := r.pushBranches(ctx, steps, branches); err != nil {
+		return true, err
+	}
+	acted = len(entries)+len(steps) > 0
+	did, err := r.callGitHub(ctx, v, steps, ds)
+	return acted || did, err
+}
+
+// entries makes the ledger entries of this pass, with the commits of its claims.
+func (r *Reconciler) entries(ctx context.Context, v *view, ds []promotion.Decision) ([]entry, map[*promotion.Observed]*step, error) {
+	s := v.snapshot
+	var es []entry
+	var commits []promotion.NewCommit
+	var made []*step
+	claims := map[*promotion.Observed]*step{}
+	for i := range ds {
+		o := &s.Environments[i]
+		switch a := ds[i].Action.(type) {
+		case promotion.Append:
+			es = append(es, entry{observed: o, kind: a.Kind, sentence: a.Sentence, state: a.State})
+		case promotion.Claim:
+			p := a.Promotion
+			p.Base, p.Claimed = s.Chain.Tip(), s.Now
+			t, err := r.text(ctx, v, o, &ds[i], p)
+			if err != nil {
+				return nil, nil, err
+			}
+			commits = append(commits, promotion.NewCommit{
+				Base: p.Base, Edits: ds[i].Content.Edits, Parents: []string{p.Base}, Author: r.o.Author, Time: s.Now,
+				Message: texts.CommitMessage(t),
+			})
+			made = append(made, &step{d: &ds[i], o: o, p: p, create: !a.Moves, edit: a.Moves})
+		case promotion.Carry:
+			st := o.Ledger.State.Clone()
+			st.Promotion.Claimed = s.Now
+			st.Sequence++
+			es = append(es, entry{
+				observed: o, kind: state.KindCarried, state: st,
+				sentence: fmt.Sprintf("%s: opening the pull request is carried on", o.Key),
+			})
+			claims[o] = carryStep(&ds[i], o, *st.Promotion)
+		}
+	}
+	if len(made) == 0 {
+		return es, claims, nil
+	}
+	ids, err := r.git.Commit(ctx, commits)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make the promotions' commits: %w", err)
+	}
+	for i, st := range made {
+		c, _ := st.d.Action.(promotion.Claim)
+		st.p.Commit = ids[i]
+		st.branch = &promotion.RefUpdate{Ref: "refs/heads/" + st.p.Branch, New: st.p.Commit}
+		if st.p.Replaced != nil {
+			st.branch.Old = st.p.Replaced.Commit
+		}
+		next := c.Previous
+		next.Sequence++
+		p := st.p
+		next.Promotion = &p
+		kind := fmt.Sprintf("%s: %s from %s", st.o.Key, c.Why, st.p.From)
+		if c.Moves {
+			kind = fmt.Sprintf("%s: #%d moves on, since %s", st.o.Key, st.p.PullRequest, c.Why)
+		} else {
+			next.Claims = append(recent(next.Claims, s), s.Now)
+		}
+		claims[st.o] = st
+		es = append(es, entry{observed: st.o, kind: state.KindClaim, sentence: kind, state: next, keep: st.p.Commit})
+	}
+	return es, claims, nil
+}
+
+// recent are the claims of the last hour.
+func recent(claims []time.Time, s *promotion.Snapshot) []time.Time {
+	return slices.DeleteFunc(claims, func(t time.Time) bool { return s.Now.Sub(t) >= time.Hour })
+}
+
+// carryStep opens the pull request of a claim that the ledger has already.
+func carryStep(d *promotion.Decision, o *promotion.Observed, p state.Promotion) *step {
+	st := &step{d: d, o: o, p: p, create: true}
+	if o.Head != p.Commit {
+		st.branch = &promotion.RefUpdate{Ref: "refs/heads/" + p.Branch, Old: o.Head, New: p.Commit}
+	}
+	return st
+}
+
+// advanceStep brings the branch and the text of a moved pull request after it.
+func advanceStep(d *promotion.Decision, o *promotion.Observed, a promotion.Advance) *step {
+	st := &step{d: d, o: o, p: a.Promotion, edit: true}
+	if a.Lease != a.Promotion.Commit {
+		st.branch = &promotion.RefUpdate{Ref: "refs/heads/" + a.Promotion.Branch, Old: a.Lease, New: a.Promotion.Commit}
+	}
+	return st
+}
+
+// deletion is the head branch that a landed promotion leaves behind, unless
+// GitHub or a person has dealt with it.
+func deletion(v *view, ds []promotion.Decision, o *promotion.Observed) *promotion.RefUpdate {
+	for i := range ds {
+		a, ok := ds[i].Action.(promotion.Append)
+		if !ok || ds[i].Key != o.Key || a.DeleteBranch == "" {
+			continue
+		}
+		ref := "refs/heads/" + a.DeleteBranch
+		if v.refs[ref] == a.DeleteHead && strings.HasPrefix(a.DeleteBranch, state.BranchPrefix) {
+			return &promotion.RefUpdate{Ref: ref, Old: a.DeleteHead}
+		}
+	}
+	return nil
+}
+
+// pushBranches creates, moves and deletes head branches in one push. A step
+// whose branch did not get there goes no further.
+func (r *Reconciler) pushBranches(ctx context.Context, steps []*step, more []promotion.RefUpdate) error {
+	updates := more
+	for _, st := range steps {
+		if st.branch != nil {
+			updates = append(updates, *st.branch)
+		}
+	}
+	if len(updates) == 0 {
+		return nil
+	}
+	results, err := r.git.Push(ctx, updates, false)
+	if err != nil {
+		return fmt.Errorf("push branches: %w", err)
+	}
+	got := map[string]promotion.PushResult{}
+	for _, res := range results {
+		got[res.Ref] = res
+	}
+	for _, st := range steps {
+		if st.branch == nil {
+			continue
+		}
+		res := got[st.branch.Ref]
+		if res.Status == promotion.Pushed {
+			continue
+		}
+		st.create, st.edit = false, false
+		if res.Status == promotion.Refused {
+			r.refuse(st.o.Key, fmt.Sprintf("GitHub refuses the branch %s: %s", st.p.Branch, res.Reason))
+		}
+	}
+	return nil
+}
+
+// callGitHub opens, edits, merges and closes pull requests, and records what
+// was opened. One environment's trouble keeps no other from being served; only
+// a rate limit ends the pass.
+func (r *Reconciler) callGitHub(ctx context.Context, v *view, steps []*step, ds []promotion.Decision) (acted bool, err error) {
+	s := v.snapshot
+	var opened []entry
+	var failed error
+	note := func(k promotion.Key, err error) {
+		var refused *promotion.RefusedError
+		switch {
+		case err == nil || stale(err):
+		case errors.As(err, &refused):
+			r.refuse(k, refused.Reason)
+		default:
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", k, err))
+		}
+	}
+	for _, st := range steps {
+		if limited(failed) {
+			break
+		}
+		switch {
+		case st.create:
+			pull, err := r.open(ctx, v, st)
+			note(st.o.Key, err)
+			if err == nil && pull.Number != 0 {
+				opened = append(opened, openedEntry(st, pull))
+			}
+		case st.edit:
+			t, err := r.text(ctx, v, st.o, st.d, st.p)
+			if err == nil {
+				err = r.github.EditPullRequest(ctx, st.p.PullRequest, texts.Title(t), texts.Body(t))
+			}
+			note(st.o.Key, err)
+		}
+	}
+	for i := range ds {
+		if limited(failed) {
+			break
+		}
+		switch a := ds[i].Action.(type) {
+		case promotion.Merge:
+			acted = true
+			note(ds[i].Key, r.merge(ctx, v, &ds[i], &s.Environments[i], a.Promotion))
+		case promotion.Close:
+			acted = true
+			note(ds[i].Key, r.github.ClosePullRequest(ctx, a.Promotion.PullRequest))
+		}
+	}
+	for _, x := range s.Extras {
+		if limited(failed) {
+			break
+		}
+		acted = true
+		r.o.Log.Info().Int("pull_request", x.Number).Msg("closing a pull request that no ledger names")
+		if err := r.github.ClosePullRequest(ctx, x.Number); err != nil && !stale(err) {
+			failed = errors.Join(failed, fmt.Errorf("close #%d: %w", x.Number, err))
+		}
+	}
+	if _, err := r.write(ctx, s, opened); err != nil {
+		failed = errors.Join(failed, err)
+	}
+	return acted, failed
+}
+
+func limited(err error) bool {
+	var l *promotion.LimitedError
+	return errors.As(err, &l)
+}
+
+// makersTime is how long after a claim, or after carrying it on, the pull
+// request is still opened. It leaves the rest of the bound to the request
+// itself and to lists that lag.
+const makersTime = promotion.Bound / 4
+
+// open opens a claim's pull request, if the time in which nobody else does is
+// not over.
+func (r *Reconciler) open(ctx context.Context, v *view, st *step) (promotion.PullRequest, error) {
+	if r.o.Now().Sub(st.p.Claimed) >= makersTime {
+		return promotion.PullRequest{}, nil
+	}
+	t, err := r.text(ctx, v, st.o, st.d, st.p)
+	if err != nil {
+		return promotion.PullRequest{}, err
+	}
+	c := st.o.Config
+	return r.github.CreatePullRequest(ctx, NewPullRequest{
+		Branch: st.p.Branch, Base: v.snapshot.Repository.DefaultBranch,
+		Title: texts.Title(t), Body: texts.Body(t),
+		Labels: c.Labels, Assignees: c.Assignees, Reviewers: c.Reviewers,
+	})
+}
+
+func openedEntry(st *step, pull promotion.PullRequest) entry {
+	next := st.o.Ledger.State.Clone()
+	next.Sequence++
+	p := st.p
+	p.Status, p.PullRequest, p.URL = state.Opened, pull.Number, pull.URL
+	next.Promotion = &p
+	return entry{
+		observed: st.o, kind: state.KindOpened, state: next,
+		sentence: promotion.OpenedSentence(st.o.Key, p, pull.Number),
+	}
+}
+
+// merge merges with the head the gates were evaluated on.
+func (r *Reconciler) merge(ctx context.Context, v *view, d *promotion.Decision, o *promotion.Observed, p state.Promotion) error {
+	t, err := r.text(ctx, v, o, d, p)
+	if err != nil {
+		return err
+	}
+	title, message := texts.MergeMessage(t)
+	return r.github.MergePullRequest(ctx, MergeRequest{
+		Number: p.PullRequest, Head: p.Commit, Method: method(v.snapshot.Repository), Title: title, Message: message,
+	})
+}
+
+// method prefers what keeps the promotion's commit and its trailers in history.
+func method(repo promotion.Repository) string {
+	switch {
+	case repo.Merge:
+		return "merge"
+	case repo.Squash:
+		return "squash"
+	default:
+		return "rebase"
+	}
+}

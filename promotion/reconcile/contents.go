@@ -1,0 +1,192 @@
+package reconcile
+
+// Contents: definition 8 applied to every environment for which something is
+// offered or under way, on the base just fetched.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/content"
+	"github.com/promobot/promobot/state"
+)
+
+// job is one content to be computed.
+type job struct {
+	o     *promotion.Observed
+	input content.Input
+	then  func(content.Result)
+	// actual is the target at the landed commit, where that is what is asked.
+	actual *content.Side
+}
+
+// readContents computes what every offer changes, and what every merged pull
+// request should have made. It says whether it needed the network.
+func (r *Reconciler) readContents(ctx context.Context, v *view) (fetched bool, err error) {
+	s := v.snapshot
+	var jobs []job
+	for i := range s.Environments {
+		o := &s.Environments[i]
+		if o.Ledger.State == nil || o.Ledger.Problem != "" || len(o.Doubts) > 0 || !o.Config.Present {
+			continue
+		}
+		if offer := promotion.Carried(s, o); offer != nil {
+			in, err := r.input(ctx, s, o, *offer, s.Chain.Tip())
+			jobs = keep(jobs, o, err, job{o: o, input: in, then: func(res content.Result) {
+				o.Content = &res
+				o.Touched = touched(s, o, res)
+			}})
+		}
+		if o.Resolved != nil {
+			j, err := r.landed(ctx, s, o)
+			jobs = keep(jobs, o, err, j)
+		}
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+	}
+	var ids []string
+	for _, j := range jobs {
+		ids = append(ids, content.Needs(j.input)...)
+		if j.actual != nil {
+			ids = append(ids, content.DigestNeeds(*j.actual)...)
+		}
+	}
+	if fetched, err = r.readBlobs(ctx, v, ids); err != nil {
+		return false, err
+	}
+	for _, j := range jobs {
+		compute(j, v.blobs)
+	}
+	return fetched, nil
+}
+
+// keep adds a job. What keeps it from being asked is a doubt of its own
+// environment only.
+func keep(jobs []job, o *promotion.Observed, err error, j job) []job {
+	if err != nil {
+		o.Doubts = append(o.Doubts, err.Error())
+		return jobs
+	}
+	return append(jobs, j)
+}
+
+func compute(j job, blobs content.Blobs) {
+	j.input.Blobs = blobs
+	res, err := content.Compute(j.input)
+	var bad *content.FileError
+	switch {
+	case errors.As(err, &bad):
+		// A file that cannot be read as what it is blocks its own promotion, and
+		// the people who wrote it are told where.
+		res = content.Result{Refused: []content.Refusal{{Reason: bad.Error(), Remedy: "mend the file"}}}
+	case err != nil:
+		j.o.Doubts = append(j.o.Doubts, fmt.Sprintf("what it would change could not be computed: %v", err))
+		return
+	}
+	if j.actual != nil {
+		actual, err := content.Digest(*j.actual, blobs)
+		if err != nil {
+			actual = "unreadable: " + err.Error()
+		}
+		j.o.Resolved.Actual = actual
+	}
+	j.then(res)
+}
+
+// input gathers the sides of definition 8 for an offer, on a base commit.
+func (r *Reconciler) input(ctx context.Context, s *promotion.Snapshot, o *promotion.Observed, offer promotion.Offer, base string) (content.Input, error) {
+	st := o.Ledger.State
+	up := s.Upstream(o, offer.From)
+	in := content.Input{Source: offer.From, Target: o.Key.Environment, Never: o.Config.Never}
+	if up == nil {
+		return in, fmt.Errorf("%s has no upstream %s", o.Key, offer.From)
+	}
+	position := st.Position[offer.From]
+	since := st.Baseline.Commit
+	if st.Landing != nil {
+		since = st.Landing.Commit
+	}
+	in.Reconcile = st.Baseline.Reconcile && position.Revision == ""
+	var err error
+	for _, x := range []struct {
+		into   *content.Side
+		place  content.Place
+		commit string
+	}{
+		{&in.Upstream, up.Config.Place, offer.Landing.Commit},
+		{&in.UpstreamThen, up.Config.Place, position.Commit},
+		{&in.TargetNow, o.Config.Place, base},
+		{&in.TargetThen, o.Config.Place, since},
+	} {
+		if *x.into, err = r.side(ctx, x.place, x.commit); err != nil {
+			return in, err
+		}
+	}
+	upBase, err := r.side(ctx, up.Config.Place, st.Baseline.Commit)
+	if err != nil {
+		return in, err
+	}
+	ownBase, err := r.side(ctx, o.Config.Place, st.Baseline.Commit)
+	if err != nil {
+		return in, err
+	}
+	in.UpstreamBaseline, in.TargetBaseline = &upBase, &ownBase
+	return in, nil
+}
+
+// landed asks what a merged pull request should have made of the base before
+// it, to be compared with what it did make.
+func (r *Reconciler) landed(ctx context.Context, s *promotion.Snapshot, o *promotion.Observed) (job, error) {
+	p := o.Ledger.State.Promotion
+	offer := promotion.Offer{From: p.From, Landing: promotion.Landing{Commit: p.Landing, Revision: p.Revision, Origin: p.Origin}}
+	if o.Resolved.Replaced {
+		offer = promotion.Offer{From: p.Replaced.From, Landing: promotion.Landing{Commit: p.Replaced.Landing, Revision: p.Replaced.Revision, Origin: p.Replaced.Origin}}
+	}
+	actual, err := r.side(ctx, o.Config.Place, o.Resolved.Commit)
+	if err != nil {
+		return job{}, err
+	}
+	o.Resolved.Expected = p.Expected
+	j := job{o: o, actual: &actual, then: func(content.Result) {}}
+	if s.Upstream(o, offer.From) == nil {
+		// The pipeline file has changed since; what was claimed is what counts.
+		return j, nil
+	}
+	if j.input, err = r.input(ctx, s, o, offer, o.Resolved.Before); err != nil {
+		return job{}, err
+	}
+	j.then = func(res content.Result) {
+		if len(res.Refused) == 0 {
+			o.Resolved.Expected = res.Expected
+		}
+	}
+	return j, nil
+}
+
+// touched says whether the base branch changed, since a promotion was built,
+// any file that it changes too.
+func touched(s *promotion.Snapshot, o *promotion.Observed, res content.Result) bool {
+	p := o.Ledger.State.UnderWay()
+	if p == nil || p.Status != state.Opened {
+		return false
+	}
+	built, on := s.Chain.Index(p.Base)
+	if !on {
+		return true
+	}
+	files := map[string]bool{}
+	for _, e := range res.Edits {
+		files[e.Path] = true
+	}
+	for _, c := range s.Chain.Commits[:built] {
+		for _, f := range c.Changed {
+			if files[f] {
+				return true
+			}
+		}
+	}
+	return false
+}

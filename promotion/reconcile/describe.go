@@ -1,0 +1,76 @@
+package reconcile
+
+// Describe: what the texts are made of, gathered from the same snapshot and
+// decisions that are acted on.
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/texts"
+	"github.com/promobot/promobot/state"
+)
+
+// bringsShown is how many of the commits that a promotion brings are named.
+const bringsShown = 20
+
+// text gathers what a promotion's texts are made of.
+func (r *Reconciler) text(ctx context.Context, v *view, o *promotion.Observed, d *promotion.Decision, p state.Promotion) (texts.Promotion, error) {
+	s := v.snapshot
+	t := texts.Promotion{
+		Repository: s.Repository, Pipeline: o.Pipeline, Config: o.Config, State: p, Decision: *d,
+		Now: s.Now, Way: way(s, o.Key.Pipeline, p.Revision, o.Key.Environment),
+	}
+	up := s.Upstream(o, p.From)
+	if up == nil || o.Ledger.State == nil {
+		return t, nil
+	}
+	t.Before = o.Ledger.State.Position[p.From].Commit
+	if t.Before == "" || t.Before == p.Landing {
+		return t, nil
+	}
+	brings, err := r.git.Between(ctx, t.Before, p.Landing, places(up), bringsShown+1)
+	if err != nil {
+		return t, fmt.Errorf("read what %s brings: %w", o.Key, err)
+	}
+	if len(brings) > bringsShown {
+		t.More, brings = len(brings)-bringsShown, brings[:bringsShown]
+	}
+	t.Brings = brings
+	return t, nil
+}
+
+func places(o *promotion.Observed) []string {
+	if o.Config.Place.Dir == "" {
+		return nil
+	}
+	return []string{o.Config.Place.Dir}
+}
+
+// way is where a revision has got to in each environment of a pipeline that it
+// can reach.
+func way(s *promotion.Snapshot, pipeline, revision, here string) []texts.Step {
+	var steps []texts.Step
+	for i := range s.Environments {
+		o := &s.Environments[i]
+		if o.Key.Pipeline != pipeline || !o.Config.Present {
+			continue
+		}
+		st := texts.Step{Environment: o.Key.Environment, Here: o.Key.Environment == here}
+		st.Carries, st.At, st.Commit = promotion.Carries(s, o, revision)
+		if p := promotionOf(o, revision); p != nil {
+			st.PullRequest, st.URL = p.PullRequest, p.URL
+		}
+		steps = append(steps, st)
+	}
+	return steps
+}
+
+// promotionOf is the environment's newest promotion if it is of the revision.
+func promotionOf(o *promotion.Observed, revision string) *state.Promotion {
+	if o.Ledger.State == nil || o.Ledger.State.Promotion == nil || o.Ledger.State.Promotion.Revision != revision {
+		return nil
+	}
+	return o.Ledger.State.Promotion
+}

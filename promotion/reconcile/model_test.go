@@ -1,0 +1,436 @@
+package reconcile_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/config"
+	"github.com/promobot/promobot/promotion/content"
+	"github.com/promobot/promobot/promotion/reconcile"
+	"github.com/promobot/promobot/state"
+)
+
+var (
+	seeds = flag.Int("seeds", 400, "how many seeds TestModel runs")
+	first = flag.Uint64("seed", 1, "the first seed TestModel runs")
+)
+
+var upstreams = map[string][]string{
+	"staging-us": {"qa"}, "staging-eu": {"qa"}, "prod-us": {"staging-us"}, "prod-eu": {"staging-us", "staging-eu"},
+}
+
+// pipelineFile has all that this model exercises: two upstreams, order without
+// content, all modes by seed.
+func pipelineFile(w *world) string {
+	mode := func() string { return []string{"auto", "auto", "propose"}[w.rng.IntN(3)] }
+	return fmt.Sprintf(`version: 1
+limits: {open: 20, per_hour: 200, per_environment: 8}
+environments:
+  qa:         {verify: none}
+  staging-us: {from: qa, mode: %s, verify: none}
+  staging-eu: {from: qa, mode: %s, verify: none}
+  prod-us:    {from: staging-us, mode: %s}
+  prod-eu:    {from: [staging-us, staging-eu], after: prod-us, mode: %s}
+pipelines:
+  app:
+    path: envs/$env
+    promote:
+      - files: [version.yml, settings.yml]
+`, mode(), mode(), mode(), mode())
+}
+
+var environments = []string{"qa", "staging-us", "staging-eu", "prod-us", "prod-eu"}
+
+// TestModel runs the loop in two replicas, without any exclusion between them,
+// call by call in an order drawn from a seed, with faults, lags and people in
+// between, and asserts the invariants after every step. A failing seed is
+// printed with its story; -seed N -seeds 1 replays it.
+func TestModel(t *testing.T) {
+	n := *seeds
+	if testing.Short() {
+		n = min(n, 100)
+	}
+	t.Logf("seeds %d to %d", *first, *first+uint64(n)-1)  //nolint:gosec // small
+	for seed := *first; seed < *first+uint64(n); seed++ { //nolint:gosec // small
+		w := newWorld(seed)
+		m := &model{w: w, keys: testKeys(t)}
+		m.run()
+		if len(w.broken) > 0 {
+			story := w.log
+			if len(story) > 200 {
+				story = story[len(story)-200:]
+			}
+			t.Fatalf("seed %d breaks:\n%s\n\nreplay with: go test ./promotion/reconcile -run TestModel -seed %d -seeds 1\n\n%s",
+				seed, strings.Join(w.broken, "\n"), seed, strings.Join(story, "\n"))
+		}
+	}
+}
+
+func testKeys(t *testing.T) state.Keys {
+	t.Helper()
+	k, err := state.NewKeys([]byte("model"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+type model struct {
+	w        *world
+	keys     state.Keys
+	replicas []*replica
+	calm     bool // no faults, no people
+}
+
+func (m *model) run() {
+	w := m.w
+	files := tree{}
+	file := content.File{Mode: "100644"}
+	put := func(path, text string) {
+		file.Blob = w.blob([]byte(text))
+		files[path] = file
+	}
+	put(config.Path, pipelineFile(w))
+	for i, e := range environments {
+		put("envs/"+e+"/version.yml", fmt.Sprintf("image: app:1.%d\n", 10-i))
+		put("envs/"+e+"/settings.yml", "a: 1\n\nb: 1\n\nc: 1\n\nd: 1\n")
+		put("envs/"+e+"/replicas.yml", fmt.Sprintf("replicas: %d\n", i))
+	}
+	c := w.commit(files, nil, promotion.Person{Name: person}, w.now, "init")
+	w.setRef(main, c.ID, person)
+	for range 2 {
+		m.replicas = append(m.replicas, m.newReplica(fmt.Sprintf("replica%d", len(m.replicas)+1)))
+	}
+	for range 120 + w.rng.IntN(200) {
+		m.step()
+		if len(w.broken) > 0 {
+			m.abandon()
+			return
+		}
+	}
+	m.settle()
+}
+
+func (m *model) newReplica(name string) *replica {
+	r := &replica{w: m.w, name: name, known: map[string]bool{}, ready: make(chan struct{}), resume: make(chan fault), done: make(chan error, 1)}
+	m.restart(r)
+	return r
+}
+
+// restart is a new process: its memory is gone, and sometimes its mirror too.
+func (m *model) restart(r *replica) {
+	r.crashed = false
+	if m.w.rng.IntN(2) == 0 {
+		r.known = map[string]bool{}
+	}
+	r.loop = reconcile.New(r, r, reconcile.Options{
+		App: bot, Author: promotion.Person{Name: bot, Email: "bot@example.com"}, Keys: m.keys,
+		Now: func() time.Time { return m.w.now },
+		Nonce: func() string {
+			m.w.nonce++
+			return fmt.Sprint(m.w.nonce)
+		},
+		Log: zerolog.Nop(),
+	})
+}
+
+func (m *model) start(r *replica) {
+	r.running = true
+	go func() {
+		_, err := r.loop.Run(context.Background())
+		r.done <- err
+	}()
+	m.await(r)
+}
+
+// await waits until the replica stands at its next call, or has ended its run.
+func (m *model) await(r *replica) {
+	select {
+	case <-r.ready:
+		r.waiting, r.since = true, m.w.now
+	case err := <-r.done:
+		r.running, r.waiting = false, false
+		if errors.Is(err, errCrash) || r.crashed {
+			m.w.note("%s was killed", r.name)
+			m.restart(r)
+		}
+	}
+}
+
+func (m *model) advance(r *replica, f fault) {
+	r.waiting = false
+	if m.w.now.Sub(r.since) > patience {
+		m.w.paused = true
+	}
+	r.resume <- f
+	m.await(r)
+}
+
+// patience is how long a call may wait before its worker counts as one that was
+// stopped: no promise about extra pull requests holds for it.
+const patience = promotion.Bound / 4
+
+// step lets one thing happen.
+func (m *model) step() {
+	w := m.w
+	w.now = w.now.Add(time.Duration(w.rng.IntN(1500)) * time.Millisecond)
+	x := w.rng.IntN(100)
+	switch {
+	case x < 6:
+		m.people()
+	case x < 7:
+		w.now = w.now.Add(time.Duration(w.rng.IntN(10)) * time.Second)
+		if w.rng.IntN(20) == 0 {
+			w.now = w.now.Add(2 * promotion.Bound)
+		}
+	case x < 8 && w.rng.IntN(3) == 0:
+		r := m.replicas[w.rng.IntN(len(m.replicas))]
+		if r.waiting {
+			w.note("%s is paused for an hour at %s", r.name, r.call)
+			r.stopped = w.now.Add(time.Hour)
+		}
+	default:
+		r := m.replicas[w.rng.IntN(len(m.replicas))]
+		m.turn(r)
+	}
+}
+
+func (m *model) turn(r *replica) {
+	w := m.w
+	if w.now.Before(r.stopped) {
+		if w.rng.IntN(40) == 0 {
+			w.now = r.stopped
+		}
+		return
+	}
+	if !r.running {
+		m.start(r)
+		return
+	}
+	f := noFault
+	switch x := w.rng.IntN(100); {
+	case x < 2:
+		f = failBefore
+	case x < 4:
+		f = failAfter
+	case x < 5:
+		f = crash
+	}
+	if f != noFault {
+		w.note("%s meets fault %d at %s", r.name, f, r.call)
+	}
+	m.advance(r, f)
+}
+
+// people do what people do.
+func (m *model) people() {
+	w := m.w
+	open := w.open()
+	switch w.rng.IntN(14) {
+	case 0, 1, 2, 3:
+		w.push("qa", w.rng.IntN(3) == 0)
+	case 4:
+		w.push(environments[1+w.rng.IntN(4)], w.rng.IntN(2) == 0)
+	case 5:
+		w.pushFile("README.md", fmt.Sprintf("%d\n", w.nonce))
+	case 6, 7, 8:
+		if len(open) > 0 {
+			p := open[w.rng.IntN(len(open))]
+			if err := w.merge(p, person, m.method(), p.Title, p.Body); err != nil {
+				w.note("%s cannot merge #%d: %v", person, p.Number, err)
+			}
+		}
+	case 9:
+		if len(open) > 0 {
+			w.closePull(open[w.rng.IntN(len(open))], person)
+		}
+	case 10:
+		for _, p := range w.pulls {
+			if !p.Open && !p.Merged && w.refs["refs/heads/"+p.Branch] == p.Head && w.rng.IntN(2) == 0 && !w.headOpen(p.Branch) {
+				p.Open, p.ClosedBy, p.reopened = true, "", true
+				w.keep(p)
+				w.note("%s reopens #%d", person, p.Number)
+				break
+			}
+		}
+	case 11:
+		if len(open) > 0 {
+			p := open[w.rng.IntN(len(open))]
+			w.note("%s deletes %s", person, p.Branch)
+			w.setRef("refs/heads/"+p.Branch, "", person)
+		}
+	case 12:
+		if len(open) > 0 {
+			w.pushToHead(open[w.rng.IntN(len(open))])
+		}
+	case 13:
+		if w.rng.IntN(4) == 0 {
+			w.tamper()
+		}
+	}
+}
+
+func (m *model) method() string {
+	switch {
+	case m.w.repo.Merge:
+		return "merge"
+	case m.w.repo.Squash:
+		return "squash"
+	}
+	return "rebase"
+}
+
+func (w *world) open() []*pull {
+	var ps []*pull
+	for _, p := range w.pulls {
+		if p.Open {
+			ps = append(ps, p)
+		}
+	}
+	return ps
+}
+
+func (w *world) headOpen(branch string) bool {
+	for _, p := range w.pulls {
+		if p.Open && p.Branch == branch {
+			return true
+		}
+	}
+	return false
+}
+
+// push changes an environment by hand.
+func (w *world) push(environment string, settings bool) {
+	if settings {
+		lines := []string{"a", "b", "c", "d"}
+		var b strings.Builder
+		w.nonce++
+		pick := w.rng.IntN(len(lines))
+		old := strings.Split(string(w.blobs[w.commits[w.refs[main]].files["envs/"+environment+"/settings.yml"].Blob]), "\n\n")
+		for i, l := range lines {
+			text := strings.TrimSpace(l + ": 1")
+			if i < len(old) {
+				text = strings.TrimSpace(old[i])
+			}
+			if i == pick {
+				text = fmt.Sprintf("%s: %d", l, w.nonce)
+			}
+			b.WriteString(text + "\n")
+			if i < len(lines)-1 {
+				b.WriteString("\n")
+			}
+		}
+		w.pushFile("envs/"+environment+"/settings.yml", b.String())
+		return
+	}
+	w.nonce++
+	w.pushFile("envs/"+environment+"/version.yml", fmt.Sprintf("image: app:2.%d\n", w.nonce))
+}
+
+func (w *world) pushFile(path, text string) {
+	tip := w.commits[w.refs[main]]
+	files := w.apply(tip.files, []content.Edit{{Path: path, Mode: "100644", Bytes: []byte(text)}})
+	if len(differing(tip.files, files)) == 0 {
+		return
+	}
+	c := w.commit(files, []string{tip.ID}, promotion.Person{Name: person}, w.now, "change "+path)
+	w.note("%s pushes %s as %.7s", person, path, c.ID)
+	w.setRef(main, c.ID, person)
+}
+
+func (w *world) pushToHead(p *pull) {
+	head := w.commits[p.Head]
+	w.nonce++
+	_, environment, _ := state.ParseBranch(p.Branch)
+	files := w.apply(head.files, []content.Edit{{Path: "envs/" + environment + "/version.yml", Mode: "100644", Bytes: []byte(fmt.Sprintf("image: app:9.%d\n", w.nonce))}})
+	c := w.commit(files, []string{head.ID}, promotion.Person{Name: person}, w.now, "my own")
+	w.note("%s pushes to #%d", person, p.Number)
+	w.setRef("refs/heads/"+p.Branch, c.ID, person)
+}
+
+// tamper moves a ledger back, or writes rubbish into it; a person mends it later.
+func (w *world) tamper() {
+	ref := state.Ref("app", environments[w.rng.IntN(len(environments))])
+	tip := w.refs[ref]
+	if tip == "" || w.tampered[ref] != "" {
+		return
+	}
+	w.tampered[ref] = tip
+	rubbish := w.commit(nil, []string{tip}, promotion.Person{Name: person}, w.now, "rubbish")
+	w.note("%s writes rubbish into %s", person, ref)
+	w.setRef(ref, rubbish.ID, person)
+}
+
+func (m *model) abandon() {
+	for _, r := range m.replicas {
+		for r.running {
+			m.advance(r, crash)
+		}
+	}
+}
+
+// settle ends faults and people, mends what was tampered with, and lets the
+// replicas work until nothing is left to do. Then a pass writes nothing.
+func (m *model) settle() {
+	w := m.w
+	w.note("-- settling")
+	m.abandon()
+	for ref, tip := range w.tampered {
+		w.setRef(ref, tip, person)
+		delete(w.tampered, ref)
+	}
+	for range 40 {
+		w.now = w.now.Add(promotion.Bound + w.lag)
+		before := w.writes
+		for _, r := range m.replicas {
+			r.stopped = time.Time{}
+			m.finish(r)
+			w.now = w.now.Add(promotion.Bound + w.lag)
+		}
+		if len(w.broken) > 0 {
+			return
+		}
+		if w.writes == before {
+			break
+		}
+	}
+	before := w.writes
+	for _, r := range m.replicas {
+		res, err := m.finish(r)
+		if err != nil {
+			w.breaks("Convergence", "%s cannot look any more: %v", r.name, err)
+			return
+		}
+		w.checkEnd(res.Decisions, res.Snapshot)
+	}
+	if w.writes != before {
+		w.breaks("Nothing to do is nothing done", "a pass at rest writes %d times", w.writes-before)
+	}
+}
+
+// finish runs one replica to the end of a run without faults.
+func (m *model) finish(r *replica) (reconcile.Result, error) {
+	var res reconcile.Result
+	done := make(chan error)
+	go func() {
+		var err error
+		res, err = r.loop.Run(context.Background())
+		done <- err
+	}()
+	for {
+		select {
+		case <-r.ready:
+			r.resume <- noFault
+		case err := <-done:
+			return res, err
+		}
+	}
+}

@@ -1,0 +1,325 @@
+package reconcile
+
+// Observe: the API first, git last, so that a merged pull request is never seen
+// with a base that lacks it. Whatever git shows may call for more (a pull
+// request read by itself, the bytes of a blob); then git is fetched once more,
+// until a fetch is followed by local work only. So nothing slow ever stands
+// between reading the base and acting on it.
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/config"
+	"github.com/promobot/promobot/promotion/content"
+	"github.com/promobot/promobot/state"
+)
+
+// view is a snapshot together with what acting and showing need besides it.
+type view struct {
+	snapshot  *promotion.Snapshot
+	refs      promotion.Refs
+	pulls     []promotion.PullRequest // open, as listed
+	file      *config.File
+	pipelines []config.Pipeline
+	problems  config.Problems
+	missing   bool // there is no pipeline file anywhere
+	fileName  string
+
+	fresh    map[int]freshPull
+	heads    map[string]headPulls // by branch
+	blobs    content.Blobs
+	fallback *fallback
+}
+
+type freshPull struct {
+	pull promotion.PullRequest
+	tip  string // of the base branch, known before it was read
+	err  error
+}
+
+type headPulls struct {
+	pulls []promotion.PullRequest
+	err   error
+}
+
+type fallback struct {
+	text   []byte
+	source string
+	err    error
+}
+
+// maxRounds bounds how often git is fetched anew because something else had to
+// be read. What is still missing then is a doubt, and doubts wait.
+const maxRounds = 5
+
+func (r *Reconciler) observe(ctx context.Context) (*view, error) {
+	v := &view{fresh: map[int]freshPull{}, heads: map[string]headPulls{}, blobs: content.Blobs{}}
+	repo, err := r.github.Repository(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read repository: %w", err)
+	}
+	if v.pulls, err = r.github.OpenPullRequests(ctx); err != nil {
+		return nil, fmt.Errorf("list open pull requests: %w", err)
+	}
+	for round := 0; ; round++ {
+		if v.refs, err = r.git.Fetch(ctx); err != nil {
+			return nil, fmt.Errorf("fetch: %w", err)
+		}
+		v.snapshot = &promotion.Snapshot{Repository: repo, App: r.o.App, Now: r.o.Now()}
+		more, err := r.look(ctx, v, round < maxRounds)
+		if err != nil {
+			return nil, err
+		}
+		if !more {
+			return v, nil
+		}
+	}
+}
+
+// look fills the snapshot from the refs just fetched. It says whether it had to
+// use the network, after which git has to be fetched again; with mayRead false
+// it uses none, and notes doubts instead.
+func (r *Reconciler) look(ctx context.Context, v *view, mayRead bool) (more bool, err error) {
+	s := v.snapshot
+	tip := v.refs["refs/heads/"+s.Repository.DefaultBranch]
+	if tip == "" {
+		return false, nil // an empty repository has nothing to promote
+	}
+	if more, err = r.readPipelines(ctx, v, tip); err != nil || more {
+		return more, err
+	}
+	if len(v.problems) > 0 || v.file == nil {
+		return false, nil
+	}
+	s.Limits = v.file.Limits()
+	if err := r.readLedgers(ctx, v); err != nil {
+		return false, err
+	}
+	if err := r.readChain(ctx, s, tip); err != nil {
+		return false, err
+	}
+	if more, err = r.readLandings(ctx, v); err != nil || more && mayRead {
+		return more, err
+	}
+	w := &wants{}
+	r.matchPulls(v, w)
+	if more, err = r.readContents(ctx, v); err != nil || more && mayRead {
+		return more, err
+	}
+	if !w.any() {
+		r.wantMergeable(v, w)
+	}
+	switch {
+	case !w.any():
+		s.Extras = extras(v)
+		return false, nil
+	case !mayRead:
+		w.doubt()
+		return false, nil
+	}
+	return true, r.read(ctx, v, w, tip)
+}
+
+// wants is what a look found it needs from the network.
+type wants struct {
+	pulls []int
+	heads []string
+	by    map[*promotion.Observed]string // who wants it, and what for
+}
+
+func (w *wants) any() bool { return len(w.pulls)+len(w.heads) > 0 }
+
+func (w *wants) note(o *promotion.Observed, what string) {
+	if w.by == nil {
+		w.by = map[*promotion.Observed]string{}
+	}
+	w.by[o] = what
+}
+
+func (w *wants) doubt() {
+	for o, what := range w.by {
+		o.Doubts = append(o.Doubts, what+" keeps changing while it is being read")
+	}
+}
+
+// read gets what is wanted. A pull request that cannot be read is a doubt of
+// its own environment only.
+func (r *Reconciler) read(ctx context.Context, v *view, w *wants, tip string) error {
+	for _, n := range w.pulls {
+		p, err := r.github.PullRequest(ctx, n)
+		v.fresh[n] = freshPull{p, tip, err}
+	}
+	for _, branch := range w.heads {
+		ps, err := r.github.PullRequestsForHead(ctx, branch)
+		v.heads[branch] = headPulls{ps, err}
+	}
+	return nil
+}
+
+// readChain reads the base branch's history as far back as the ledgers name it.
+func (r *Reconciler) readChain(ctx context.Context, s *promotion.Snapshot, tip string) error {
+	var needed []string
+	for i := range s.Environments {
+		needed = append(needed, named(s.Environments[i].Ledger.State)...)
+	}
+	for limit := 256; ; limit *= 4 {
+		commits, err := r.git.Chain(ctx, tip, "", limit)
+		if err != nil {
+			return fmt.Errorf("read the history of %s: %w", s.Repository.DefaultBranch, err)
+		}
+		s.Chain = promotion.NewChain(commits)
+		whole := len(commits) < limit
+		if whole || !slices.ContainsFunc(needed, func(c string) bool { _, on := s.Chain.Index(c); return !on }) {
+			return nil
+		}
+	}
+}
+
+// named are the commits of the base branch that a ledger's state goes by.
+func named(st *state.Environment) []string {
+	if st == nil {
+		return nil
+	}
+	ids := []string{st.Baseline.Commit}
+	for _, p := range st.Position {
+		ids = append(ids, p.Commit)
+	}
+	if st.Landing != nil {
+		ids = append(ids, st.Landing.Commit, st.Landing.Before)
+	}
+	if p := st.Promotion; p != nil && p.Status != state.Landed {
+		ids = append(ids, p.Landing)
+		if p.Base != "" {
+			ids = append(ids, p.Base)
+		}
+	}
+	return ids
+}
+
+// matchPulls lays the pull requests beside the ledgers' promotions, and wants
+// those that the listing cannot tell for certain.
+func (r *Reconciler) matchPulls(v *view, w *wants) {
+	open := map[int]*promotion.PullRequest{}
+	for i := range v.pulls {
+		open[v.pulls[i].Number] = &v.pulls[i]
+	}
+	for i := range v.snapshot.Environments {
+		o := &v.snapshot.Environments[i]
+		st := o.Ledger.State
+		if st == nil || st.Promotion == nil {
+			continue
+		}
+		p := st.Promotion
+		o.Head = v.refs["refs/heads/"+p.Branch]
+		if p.PullRequest == 0 {
+			if p.Status == state.Claimed {
+				r.matchClaim(v, o, p, w)
+			}
+			continue
+		}
+		o.Pull = open[p.PullRequest]
+		if f, ok := v.fresh[p.PullRequest]; ok {
+			if f.err != nil {
+				o.Doubts = append(o.Doubts, fmt.Sprintf("#%d could not be read: %v", p.PullRequest, f.err))
+				o.Pull = nil
+				continue
+			}
+			pull := f.pull
+			o.Pull, o.FreshFor = &pull, f.tip
+		}
+		unlisted := o.Pull == nil && !p.Status.Ended()
+		// A listing may still show what was closed as open.
+		reopened := o.Pull != nil && p.Status == state.Vetoed && o.FreshFor == ""
+		if unlisted || reopened || promotion.NeedsFresh(v.snapshot.Chain, o) {
+			w.pulls = append(w.pulls, p.PullRequest)
+			w.note(o, fmt.Sprintf("#%d", p.PullRequest))
+		}
+		if o.Pull != nil && o.Pull.Merged {
+			r.resolve(v, o)
+		}
+	}
+}
+
+// matchClaim looks for the pull request of a claim that names none. Within the
+// bound it may exist without being listed, and its maker may be about to open
+// it: there is nothing to look for yet.
+func (r *Reconciler) matchClaim(v *view, o *promotion.Observed, p *state.Promotion, w *wants) {
+	for _, pull := range v.pulls {
+		if pull.Branch == p.Branch && pull.ByApp && !pull.Fork {
+			o.Candidates = append(o.Candidates, pull)
+		}
+	}
+	if len(o.Candidates) > 0 || v.snapshot.Now.Sub(p.Claimed) < promotion.Bound {
+		return
+	}
+	found, looked := v.heads[p.Branch]
+	o.Looked = looked && found.err == nil
+	o.Candidates = found.pulls
+	if !looked {
+		w.heads = append(w.heads, p.Branch)
+		w.note(o, "the pull request of "+p.Branch)
+	}
+}
+
+func (r *Reconciler) resolve(v *view, o *promotion.Observed) {
+	before, landed, method, ok := promotion.ResolveMerge(*o.Pull, v.snapshot.Chain)
+	if !ok {
+		return
+	}
+	p := o.Ledger.State.Promotion
+	o.Resolved = &promotion.Resolved{
+		Before: before, Commit: landed, Method: method,
+		Replaced: p.Replaced != nil && o.Pull.Head == p.Replaced.Commit,
+	}
+}
+
+// wantMergeable reads by themselves the pull requests that only GitHub's own
+// word still keeps from being merged: listings do not carry it.
+func (r *Reconciler) wantMergeable(v *view, w *wants) {
+	for i, d := range promotion.Decide(v.snapshot) {
+		o := &v.snapshot.Environments[i]
+		if len(d.Gates) == 0 || d.Gates[len(d.Gates)-1].Name != "github" || o.Pull == nil || o.FreshFor != "" {
+			continue
+		}
+		w.pulls = append(w.pulls, o.Pull.Number)
+		w.note(o, fmt.Sprintf("#%d", o.Pull.Number))
+	}
+}
+
+// extras are open pull requests on promotion branches of environments whose
+// ledger names another one, or none: left by a worker that was stopped for long
+// between two requests. Listed before the ledgers were read, they cannot be
+// ones whose claim is still to come.
+func extras(v *view) []promotion.PullRequest {
+	var xs []promotion.PullRequest
+	for _, p := range v.pulls {
+		if !p.ByApp || p.Fork || !strings.HasPrefix(p.Branch, state.BranchPrefix) {
+			continue
+		}
+		pipeline, environment, ok := state.ParseBranch(p.Branch)
+		if !ok {
+			continue
+		}
+		i := slices.IndexFunc(v.snapshot.Environments, func(o promotion.Observed) bool {
+			return o.Key == promotion.Key{Pipeline: pipeline, Environment: environment}
+		})
+		if i < 0 {
+			continue
+		}
+		o := &v.snapshot.Environments[i]
+		if o.Ledger.State == nil || len(o.Doubts) > 0 {
+			continue
+		}
+		last := o.Ledger.State.Promotion
+		mine := last != nil && (last.PullRequest == p.Number && last.Status != state.Landed && last.Status != state.Closed ||
+			last.PullRequest == 0 && last.Branch == p.Branch && !last.Status.Ended())
+		if !mine {
+			xs = append(xs, p)
+		}
+	}
+	return xs
+}

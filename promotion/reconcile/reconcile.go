@@ -1,0 +1,154 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/state"
+)
+
+// Reconciler is the loop of one repository. It is used by one worker at a
+// time; what it remembers between runs only saves requests.
+type Reconciler struct {
+	github GitHub
+	git    Git
+	o      Options
+	memory memory
+}
+
+// Options are what the loop is given from outside.
+type Options struct {
+	App    string           // login of the App's bot user
+	Author promotion.Person // of the commits promobot makes
+	Keys   state.Keys       // that sign the ledger
+	Now    func() time.Time
+	Nonce  func() string // a new random string for each ledger entry
+	Log    zerolog.Logger
+	// DetailsURL is where a check run's "Details" leads; "" for GitHub's own page.
+	DetailsURL string
+}
+
+// memory is what one repository's loop knows from earlier runs. Losing it
+// costs a few reads; nothing is decided on it, but for one thing: a ledger that
+// no longer descends from the tip known here is not trusted.
+type memory struct {
+	tips     map[string]string       // newest trusted ledger entry, by ref
+	entries  map[string]decoded      // decoded ledger entries, by commit
+	checks   map[checkKey]checkState // check runs as last written or read
+	touches  map[string][]string     // paths a person's pull request changes, by head commit
+	changes  map[changeKey]changed   // whether a commit changes a projection
+	problems map[promotion.Key]problem
+}
+
+// problem is a refusal by GitHub or git, which no snapshot can tell.
+type problem struct {
+	text string
+	at   time.Time
+}
+
+type checkKey struct{ commit, name string }
+
+type checkState struct {
+	id   int64
+	hash string
+}
+
+// New returns the loop of one repository.
+func New(github GitHub, git Git, o Options) *Reconciler {
+	return &Reconciler{github: github, git: git, o: o, memory: memory{
+		tips: map[string]string{}, entries: map[string]decoded{}, checks: map[checkKey]checkState{},
+		touches: map[string][]string{}, changes: map[changeKey]changed{}, problems: map[promotion.Key]problem{},
+	}}
+}
+
+// Result is what a run came to.
+type Result struct {
+	Snapshot  *promotion.Snapshot
+	Decisions []promotion.Decision
+	// Next is when to run again without an event; zero for never.
+	Next time.Time
+}
+
+// maxPasses bounds the passes of one run. A run that still finds something to
+// do after it comes again at once, behind other repositories' work.
+const maxPasses = 12
+
+// Run makes passes until there is nothing left to do, then shows on the check
+// runs where everything stands. Its error means that the repository as a whole
+// could not be looked at; what could be done is done all the same.
+func (r *Reconciler) Run(ctx context.Context) (Result, error) {
+	var res Result
+	for range maxPasses {
+		if err := ctx.Err(); err != nil {
+			return res, err
+		}
+		v, err := r.observe(ctx)
+		if err != nil {
+			return res, err
+		}
+		ds := promotion.Decide(v.snapshot)
+		r.overlayProblems(ds)
+		res = Result{Snapshot: v.snapshot, Decisions: ds}
+		acted, failed := r.act(ctx, v, ds)
+		if failed == nil && acted {
+			continue
+		}
+		for _, d := range ds {
+			res.Next = earlier(res.Next, d.Until)
+		}
+		if limited(failed) {
+			return res, failed
+		}
+		if err := r.show(ctx, v, ds); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("write check runs: %w", err))
+		}
+		return res, failed
+	}
+	res.Next = r.o.Now()
+	return res, nil
+}
+
+// refusedAgain is how long a refusal stands before it is tried again: what a
+// person has to mend is seldom mended within it.
+const refusedAgain = 10 * time.Minute
+
+func (r *Reconciler) refuse(k promotion.Key, text string) {
+	r.o.Log.Warn().Str("environment", k.String()).Str("reason", text).Msg("refused")
+	r.memory.problems[k] = problem{text, r.o.Now()}
+}
+
+// overlayProblems shows the refusals on the decisions that met them, and keeps
+// those from being tried again for a while.
+func (r *Reconciler) overlayProblems(ds []promotion.Decision) {
+	now := r.o.Now()
+	for i := range ds {
+		p, ok := r.memory.problems[ds[i].Key]
+		if !ok {
+			continue
+		}
+		again := p.at.Add(refusedAgain)
+		if !now.Before(again) {
+			delete(r.memory.problems, ds[i].Key)
+			continue
+		}
+		ds[i].Standing, ds[i].Reason, ds[i].Action, ds[i].Until = promotion.Stopped, p.text, nil, again
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// stale says whether an error means that the world moved, so that deciding
+// anew is the answer.
+func stale(err error) bool {
+	return errors.Is(err, promotion.ErrConflict) || errors.Is(err, promotion.ErrNotFound)
+}
