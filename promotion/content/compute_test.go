@@ -1,12 +1,8 @@
 package content_test
 
 import (
-	"crypto/sha1" //nolint:gosec // git's blob ids
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"maps"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,126 +10,6 @@ import (
 
 	"github.com/promobot/promobot/promotion/content"
 )
-
-// tree is a repository's files as path → text; "mode path" keys give a mode.
-type tree map[string]string
-
-func blobID(data string) string {
-	sum := sha1.Sum(fmt.Appendf(nil, "blob %d\x00%s", len(data), data)) //nolint:gosec // git's blob ids
-	return hex.EncodeToString(sum[:])
-}
-
-func listing(t tree, blobs content.Blobs) content.Listing {
-	out := content.Listing{}
-	for p, data := range t {
-		mode := "100644"
-		if m, rest, ok := strings.Cut(p, " "); ok && len(m) == 6 {
-			mode, p = m, rest
-		}
-		id := blobID(data)
-		blobs[id] = []byte(data)
-		out[p] = content.File{Mode: mode, Blob: id}
-	}
-	return out
-}
-
-// setup is a promotion from qa to prod, with trees for the four sides.
-type setup struct {
-	u0, u, t0, t tree // nil t means t0
-	items        []content.Item
-	never        []string
-	baseline     bool // u0 and t0 are also the baseline
-	reconcile    bool
-}
-
-func (s setup) input() content.Input {
-	blobs := content.Blobs{}
-	if s.t == nil {
-		s.t = s.t0
-	}
-	mk := func(dir string, t tree) content.Side {
-		return content.Side{Place: content.Place{Dir: dir, Items: s.items, Never: s.never}, Files: listing(t, blobs)}
-	}
-	in := content.Input{
-		Source: "qa", Target: "prod", Blobs: blobs, Reconcile: s.reconcile,
-		Upstream: mk("envs/qa", s.u), UpstreamThen: mk("envs/qa", s.u0),
-		TargetNow: mk("envs/prod", s.t), TargetThen: mk("envs/prod", s.t0),
-	}
-	if s.baseline {
-		in.UpstreamBaseline, in.TargetBaseline = &in.UpstreamThen, &in.TargetThen
-	}
-	return in
-}
-
-// needed keeps only the blobs that Needs asks for.
-func needed(in content.Input) content.Input {
-	few := content.Blobs{}
-	for _, id := range content.Needs(in) {
-		if b, ok := in.Blobs[id]; ok {
-			few[id] = b
-		}
-	}
-	in.Blobs = few
-	return in
-}
-
-func after(t *testing.T, in content.Input, r content.Result) map[string]string {
-	t.Helper()
-	files, blobs, err := content.Apply(in.TargetNow.Files, in.Blobs, r.Edits)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := map[string]string{}
-	for p, f := range files {
-		if f.Mode != "100644" {
-			p = f.Mode + " " + p
-		}
-		out[p] = string(blobs[f.Blob])
-	}
-	return out
-}
-
-func compute(t *testing.T, in content.Input) content.Result {
-	t.Helper()
-	r, err := content.Compute(needed(in))
-	if err != nil {
-		t.Fatal(err)
-	}
-	digest := in.TargetNow
-	var blobs content.Blobs
-	if digest.Files, blobs, err = content.Apply(in.TargetNow.Files, in.Blobs, r.Edits); err != nil {
-		t.Fatal(err)
-	}
-	want, err := content.Digest(digest, blobs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.Expected != want {
-		t.Errorf("Expected is %s, the digest after the edits %s", r.Expected, want)
-	}
-	return r
-}
-
-func files(patterns ...string) content.Item {
-	return content.Item{Kind: content.Files, Patterns: patterns}
-}
-
-func values(in string, patterns ...string) content.Item {
-	return content.Item{Kind: content.Values, In: in, Patterns: patterns}
-}
-
-func images(patterns ...string) content.Item {
-	return content.Item{Kind: content.Images, Patterns: patterns}
-}
-
-func with(it content.Item, change func(*content.Item)) content.Item {
-	change(&it)
-	return it
-}
-
-const lines = "one\ntwo\nthree\nfour\nfive\nsix\nseven\n"
-
-func repl(s, old, new string) string { return strings.Replace(s, old, new, 1) }
 
 func TestCompute(t *testing.T) {
 	kustom := func(env, tag, rest string) string {
@@ -230,6 +106,41 @@ func TestCompute(t *testing.T) {
 				t0: tree{"envs/prod/c.yaml": "LOG_LEVEL: 'warn'\nweb:\n  hostname: \"prod.x\" # h\n  size: 1\n"}},
 			want:    tree{"envs/prod/c.yaml": "LOG_LEVEL: 'warn'\nweb:\n  size: 2\n  hostname: \"prod.x\" # host\n"},
 			changes: []content.Change{{File: "envs/prod/c.yaml", Now: "4 lines", After: "4 lines (2 changed)"}},
+		},
+		"keep in a file of KEY=value lines": {
+			setup: setup{items: []content.Item{with(files("app.env"), func(i *content.Item) { i.Keep = []string{"LOG_LEVEL"} })},
+				u0: tree{"envs/qa/app.env": "A=1\nLOG_LEVEL=debug\n"}, u: tree{"envs/qa/app.env": "A=2\nLOG_LEVEL=trace\n"}, t0: tree{"envs/prod/app.env": "A=1\nLOG_LEVEL=warn"}},
+			want:    tree{"envs/prod/app.env": "A=2\nLOG_LEVEL=warn\n"},
+			changes: []content.Change{{File: "envs/prod/app.env", Now: "2 lines", After: "2 lines (2 changed)"}},
+		},
+		"merged around a kept value that the target changed": {
+			setup: setup{items: []content.Item{with(files("c.yaml"), func(i *content.Item) { i.Keep = []string{"host"} })},
+				u0: tree{"envs/qa/c.yaml": "a: 1\nhost: qa\nb: 1\nx: 1\ny: 1\n"}, u: tree{"envs/qa/c.yaml": "a: 1\nhost: qa2\nb: 2\nx: 1\ny: 1\n"},
+				t0: tree{"envs/prod/c.yaml": "a: 1\nhost: prod\nb: 1\nx: 1\ny: 1\n"}, t: tree{"envs/prod/c.yaml": "a: 1\nhost: prod2\nb: 1\nx: 1\ny: 9\n"}},
+			want:    tree{"envs/prod/c.yaml": "a: 1\nhost: prod2\nb: 2\nx: 1\ny: 9\n"},
+			changes: []content.Change{{File: "envs/prod/c.yaml", Now: "b: 1", After: "b: 2", Merged: true}},
+		},
+		"a merge that would not be readable is refused": {
+			setup: setup{items: []content.Item{files("c.yaml")},
+				u0: tree{"envs/qa/c.yaml": "a: 1\nb: 1\nc: 1\n"}, u: tree{"envs/qa/c.yaml": "n: 1\na: 1\nb: 1\nc: 1\n"},
+				t0: tree{"envs/prod/c.yaml": "a: 1\nb: 1\nc: 1\n"}, t: tree{"envs/prod/c.yaml": "a: 1\nb: 1\nc: 1\nn: 2\n"}},
+			refused: []string{"envs/prod/c.yaml "},
+		},
+		"a template that never speaks of travels when those lines stay": {
+			setup: setup{items: []content.Item{files("t/*")}, never: []string{"**.replicas"},
+				u0: tree{"envs/qa/t/a.yaml": "{{ if x }}\nreplicas: 1\nx: 1\n", "envs/qa/t/b.yaml": "{{ if x }}\nreplicas: 1\n"},
+				u:  tree{"envs/qa/t/a.yaml": "{{ if x }}\nreplicas: 1\nx: 2\n", "envs/qa/t/b.yaml": "{{ if x }}\nreplicas: 2\n"},
+				t0: tree{"envs/prod/t/a.yaml": "{{ if x }}\nreplicas: 1\nx: 1\n", "envs/prod/t/b.yaml": "{{ if x }}\nreplicas: 1\n"}},
+			want:    tree{"envs/prod/t/a.yaml": "{{ if x }}\nreplicas: 1\nx: 2\n", "envs/prod/t/b.yaml": "{{ if x }}\nreplicas: 1\n"},
+			changes: []content.Change{{File: "envs/prod/t/a.yaml", Now: "x: 1", After: "x: 2"}},
+			refused: []string{"envs/prod/t/b.yaml **.replicas"},
+		},
+		"a tag beside a digest may be a name": {
+			setup: setup{items: []content.Item{images("app")},
+				u0: tree{"envs/qa/kustomization.yaml": "images: [{name: app, newTag: latest, digest: sha256:aa}]\n"}, u: tree{"envs/qa/kustomization.yaml": "images: [{name: app, newTag: latest, digest: sha256:bb}]\n"},
+				t0: tree{"envs/prod/kustomization.yaml": "images: [{name: app, newTag: latest, digest: sha256:aa}]\n"}},
+			want:    tree{"envs/prod/kustomization.yaml": "images: [{name: app, newTag: latest, digest: sha256:bb}]\n"},
+			changes: []content.Change{{File: "envs/prod/kustomization.yaml", Value: "images.app.digest", Now: "sha256:aa", After: "sha256:bb"}},
 		},
 		"only a kept value changed: nothing to do": {
 			setup: setup{items: []content.Item{with(files("c.yaml"), func(i *content.Item) { i.Keep = []string{"a"} })},

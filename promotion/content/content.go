@@ -25,13 +25,14 @@ type Place struct {
 	// (**.replicas). The kustomize words namespace, namePrefix and nameSuffix
 	// are the top-level fields of kustomization files only. Such files and
 	// values lie outside the projection: [Place.Owns] is false for the files, and
-	// [Digest] does not see the values.
+	// [Digest] does not see the values. A kind is known only from a file's bytes,
+	// which are not read for a digest: such files do not travel, but count.
 	Never []string
 }
 
 // DefaultNever is the pipeline file's never where it says nothing.
 func DefaultNever() []string {
-	return []string{"namespace", "namePrefix", "nameSuffix", "**/secrets*", "kind:SealedSecret"}
+	return []string{"namespace", "namePrefix", "nameSuffix", "**/secrets*", "**/*sealed-secret*", "**/*sealedsecret*", "**/*sealed_secret*", "kind:SealedSecret"}
 }
 
 // ItemKind says how an item's parts are found.

@@ -169,7 +169,7 @@ func (c *computation) refusedValue(i int, s itemSides, fields []string) (Refusal
 		case u.Collection || u.Type == "alias":
 			r.Reason, r.Remedy = "upstream "+u.Fixed+", and only single values are promoted", "name the single values in it, such as "+k+".*"
 			return r, true
-		case Moving(u.Text) && !c.in.AllowMoving:
+		case Moving(u.Text) && !c.in.AllowMoving && !pinned(s.u, fields, k):
 			r.Reason, r.Remedy = "upstream it is "+cut(u.Text)+", which means another version from day to day", "pin it upstream to the version that runs there"
 			return r, true
 		}
@@ -194,6 +194,13 @@ func (c *computation) refusedValue(i int, s itemSides, fields []string) (Refusal
 		return r, true
 	}
 	return Refusal{}, false
+}
+
+// pinned reports whether a digest stands beside the field, so that its name
+// does not count.
+func pinned(u valueSet, fields []string, key string) bool {
+	_, digest := u.byKey[fields[len(fields)-1]]
+	return len(fields) > 1 && key != fields[len(fields)-1] && digest
 }
 
 // setValues makes the target's fields those of upstream, all or none of them.

@@ -128,6 +128,9 @@ func (f *File) place(doc int, keys []string) (place, bool) {
 // item of that name.
 func (f *File) Insert(keys []string, to Scalar) ([]byte, error) {
 	key := Key(keys)
+	if f.env {
+		return nil, &Error{key, "keys of KEY=value files are not added; add it by hand"}
+	}
 	var best place
 	found := 0
 	for i := range f.docs {
@@ -255,11 +258,15 @@ func (f *File) inserted(before, after []leaf, p place, to Scalar) error {
 		return l.node != nil && (p.empty != nil && l.node == p.empty || p.empty == nil && l.node == p.parent)
 	})
 	root := before[at].path
+	had := make(map[string]bool, len(before))
+	for _, l := range before {
+		had[l.path] = true
+	}
 	var added []leaf
 	rest := after[:0:0]
 	for _, l := range after {
 		under := strings.HasPrefix(l.path, root+"\x00")
-		if under && !slices.ContainsFunc(before[at:], func(b leaf) bool { return b.path == l.path }) {
+		if under && !had[l.path] {
 			added = append(added, l)
 			continue
 		}
@@ -283,7 +290,7 @@ func (f *File) inserted(before, after []leaf, p place, to Scalar) error {
 // Remove takes out a mapping's key with its value. It refuses a key that is
 // not alone on its lines.
 func (f *File) Remove(v Value) ([]byte, error) {
-	if v.node == nil || !v.node.known {
+	if v.node == nil || !v.node.known || f.env {
 		return nil, &Error{v.Key, "its place in the file cannot be told for certain"}
 	}
 	parent, i := f.parentOf(f.docs[v.doc], v.node)

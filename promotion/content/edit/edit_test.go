@@ -267,6 +267,25 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
+func TestMaskOfEnvFiles(t *testing.T) {
+	in := "# LOG_LEVEL=no\r\nexport LOG_LEVEL = debug \r\nA=1\nlog.level=x"
+	f, vs := find(t, "app.env", in, "LOG_LEVEL")
+	if len(vs) != 1 || vs[0].Text != "debug" {
+		t.Fatalf("%+v", vs)
+	}
+	if out, err := f.Set(vs[0], edit.Scalar{Text: "x", Type: edit.String}); err == nil {
+		t.Errorf("was changed: %q", out)
+	}
+	p, err := edit.ParsePattern("LOG_LEVEL")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := f.Mask(p)
+	if want := "# LOG_LEVEL=no\r\nexport LOG_LEVEL = \x00LOG_LEVEL\x00 \r\nA=1\nlog.level=x"; err != nil || string(m.Text) != want {
+		t.Errorf("%q, %v", m.Text, err)
+	}
+}
+
 func TestMask(t *testing.T) {
 	in := "a: 1\nhost: &h 'x' # c\nenv:\n  - name: L\n    value: |\n      one\n      two\n  - name: M\n    value: 2\nres: {cpu: 1, # c }\n  mem: 2}\nafter: 1\n"
 	f, err := edit.Parse("x.yaml", []byte(in))

@@ -127,11 +127,13 @@ func checkSet(t interface {
 
 func FuzzMask(f *testing.F) {
 	for _, s := range []string{"a: 1\nb: {c: [x, y]}\n", "a: |\n  x\nb:\n- name: q\n  z: 'u'\n", "{a: {b: 1}, c: }", "a: &x {b: 1}\nc: *x\n"} {
-		f.Add(s, "**.b")
-		f.Add(s, "*")
+		f.Add(s, "**.b", 0)
+		f.Add(s, "*", 0)
 	}
-	f.Fuzz(func(t *testing.T, data, path string) {
-		file, err := edit.Parse("x.yaml", []byte(data))
+	f.Add(`{"a": {"b": "\ud834\udd1e"}, "c": [1.5e3, true, null]}`, "**.b", 1)
+	f.Add("export A = x \r\nB=\n", "A", 2)
+	f.Fuzz(func(t *testing.T, data, path string, name int) {
+		file, err := edit.Parse([]string{"x.yaml", "x.json", "x.env"}[uint(name)%3], []byte(data))
 		if err != nil {
 			return
 		}

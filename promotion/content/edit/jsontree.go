@@ -17,6 +17,8 @@ type jsonReader struct {
 	data []byte
 	dec  *json.Decoder
 	prev int
+	// lines counts the lines up to counted, so that each byte is looked at once.
+	lines, counted int
 }
 
 func parseJSON(data []byte) (*node, error) {
@@ -37,6 +39,12 @@ func parseJSON(data []byte) (*node, error) {
 		return nil, &SyntaxError{Line: lineAt(data, at), Message: err.Error()}
 	}
 	return n, nil
+}
+
+func (r *jsonReader) line(at int) int {
+	r.lines += bytes.Count(r.data[r.counted:at], []byte("\n"))
+	r.counted = at
+	return r.lines + 1
 }
 
 // token returns the next token with the offsets it begins and ends at.
@@ -69,7 +77,7 @@ func (r *jsonReader) from(t json.Token, start, end, depth int) (*node, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("nested deeper than %d levels", maxDepth)
 	}
-	n := &node{start: start, end: end, known: true, line: lineAt(r.data, start), flow: true}
+	n := &node{start: start, end: end, known: true, line: r.line(start), flow: true}
 	switch v := t.(type) {
 	case json.Delim:
 		n.kind = mappingNode

@@ -63,7 +63,7 @@ func plainSafe(text string, flow bool) bool {
 	if strings.ContainsRune("-?:,[]{}#&*!|>'\"%@`=", rune(text[0])) {
 		return false
 	}
-	if flow && strings.ContainsAny(text, ",[]{}:") {
+	if flow && strings.ContainsAny(text, ",[]{}") {
 		return false
 	}
 	return strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) || r == '\uFEFF' }) < 0

@@ -89,34 +89,46 @@ type File struct {
 	data []byte
 	docs []*node // nil for an empty document
 	json bool
+	env  bool // a KEY=value file: values are read only
 	name string
 	// aliased are the anchors that aliases use.
 	aliased map[string]bool
 }
 
-// Readable reports whether a file of this name is read as YAML or JSON.
+// Readable reports whether values in a file of this name can be told apart: it
+// is YAML, JSON, or a file of KEY=value lines.
 func Readable(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
 	case ".yaml", ".yml", ".json":
 		return true
 	}
-	return path.Base(name) == "Kustomization"
+	return path.Base(name) == "Kustomization" || isEnvFile(name)
 }
 
-// Parse reads data as JSON when name ends in .json and else as YAML with any
-// number of documents. It fails with a *[SyntaxError], also for a key that
+// Parse reads data as JSON when name ends in .json, as KEY=value lines when it
+// is an .env or .properties file, and else as YAML with any number of
+// documents. It fails with a *[SyntaxError], also for a key that
 // stands twice in one mapping, since then no one can tell which is meant.
 func Parse(name string, data []byte) (*File, error) {
 	f := &File{data: data, name: name, aliased: map[string]bool{}}
-	if strings.EqualFold(path.Ext(name), ".json") {
+	switch {
+	case isEnvFile(name):
+		if at := bytes.IndexByte(data, 0); at >= 0 {
+			return nil, &SyntaxError{Line: lineAt(data, at), Message: "a NUL byte in a file of KEY=value lines"}
+		}
+		f.env, f.docs = true, []*node{parseEnv(data)}
+		return f, nil
+	case strings.EqualFold(path.Ext(name), ".json"):
 		f.json = true
 		doc, err := parseJSON(data)
 		if err != nil {
 			return nil, err
 		}
 		f.docs = []*node{doc}
-	} else if err := f.parseYAML(); err != nil {
-		return nil, err
+	default:
+		if err := f.parseYAML(); err != nil {
+			return nil, err
+		}
 	}
 	for _, d := range f.docs {
 		if err := f.finish(d); err != nil {

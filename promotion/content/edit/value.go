@@ -103,6 +103,9 @@ func (f *File) value(n *node, doc int, keys []string) Value {
 			v.Fixed = "it is a list"
 		}
 	}
+	if f.env {
+		v.Fixed = "values of KEY=value files are only kept, not changed; use match"
+	}
 	if n.known {
 		v.Raw = f.data[n.start:n.end]
 	} else if v.Fixed == "" {
@@ -164,7 +167,7 @@ func (f *File) documentNames() []string {
 		if n := count[name]; n > 1 || name == "document" {
 			name += " " + strconv.Itoa(n)
 		}
-		names[i] = name
+		names[i] = strings.ReplaceAll(name, "\x00", "")
 	}
 	return names
 }
