@@ -11,7 +11,6 @@ import (
 	"errors"
 
 	"io"
-	"regexp"
 	"strings"
 
 	"github.com/promobot/promobot/promotion"
@@ -224,26 +223,6 @@ func refusedWhole(err error, answer pushAnswer) (bool, string) {
 		reason = strings.Join(answer.remote, "; ")
 	}
 	return true, oneLine(reason)
-}
-
-var goneRef = regexp.MustCompile(`unable to delete '([^']+)': remote ref does not exist`)
-
-// goneAlready finds the update that git would not even send.
-func goneAlready(err error, results []promotion.PushResult, batch []int) int {
-	var p *ProcessError
-	if !errors.As(err, &p) {
-		return -1
-	}
-	m := goneRef.FindStringSubmatch(p.Stderr)
-	if m == nil {
-		return -1
-	}
-	for n, i := range batch {
-		if results[i].Ref == m[1] && results[i].New == "" {
-			return n
-		}
-	}
-	return -1
 }
 
 // oneLine makes one readable line of text from elsewhere.

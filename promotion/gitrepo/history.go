@@ -165,6 +165,9 @@ const (
 )
 
 func (r *Repository) walk(ctx context.Context, tip, stop string, limit int, changed bool) ([]promotion.Commit, error) {
+	if !isID(tip) {
+		return nil, fmt.Errorf("%q: %w", clip(tip, 80), ErrUnknownCommit)
+	}
 	var out []promotion.Commit
 	run := firstRun
 	for id := tip; id != ""; {
@@ -198,9 +201,6 @@ func (r *Repository) walk(ctx context.Context, tip, stop string, limit int, chan
 
 // readRun reads up to n commits of a chain, ending early at one that is known.
 func (r *Repository) readRun(ctx context.Context, from string, n int, changed bool) ([]known, error) {
-	if !isID(from) {
-		return nil, fmt.Errorf("%q: %w", clip(from, 80), ErrUnknownCommit)
-	}
 	ids, err := r.revList(ctx, []string{"--first-parent", "--max-count=" + strconv.Itoa(n)}, from)
 	if err != nil {
 		return nil, err

@@ -211,17 +211,20 @@ func (r *Repository) update(ctx context.Context) (promotion.Refs, error) {
 // there says whether a mirror is in place. A clone is renamed into place when
 // it is whole, so a folder that lacks HEAD was damaged by someone else.
 func (r *Repository) there() (bool, error) {
-	_, err := os.Stat(filepath.Join(r.dir, "HEAD"))
-	if err == nil {
-		return true, nil
+	info, err := os.Lstat(r.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	if err == nil && info.IsDir() {
+		_, err = os.Stat(filepath.Join(r.dir, "HEAD"))
+		if err == nil {
+			return true, nil
+		}
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, fmt.Errorf("the mirror's folder: %w", err)
 	}
-	if _, err := os.Lstat(r.dir); err == nil {
-		return false, r.setAside()
-	}
-	return false, nil
+	return false, r.setAside()
 }
 
 // setAside moves a damaged mirror away, replacing the one set aside before it.

@@ -47,7 +47,7 @@ func (r *Repository) readObjects(ctx context.Context, ids []string, limit int64,
 		// In a user's own partial clone git tries to fetch what is missing, may
 		// not, and dies (2.39 knows no other way): the rest is read by another.
 		var p *ProcessError
-		if !r.local || served == len(ids) || !errors.As(err, &p) || !strings.Contains(p.Stderr, "not allowed") {
+		if !r.local || served == len(ids) || !errors.As(err, &p) || !strings.Contains(p.Stderr, "promisor remote") {
 			return r.noteDamage(explain(err, false))
 		}
 		if err := each(object{id: ids[served], missing: true}); err != nil {

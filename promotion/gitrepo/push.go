@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/promobot/promobot/promotion"
@@ -150,27 +149,14 @@ func isRefName(name string) bool {
 
 // pushBatch pushes some of the updates and fills in their results.
 func (r *Repository) pushBatch(ctx context.Context, results []promotion.PushResult, batch []int, atomic bool) error {
-	for {
-		if r.pace != nil {
-			if err := r.pace.Wait(ctx); err != nil {
-				fill(results, batch, promotion.Unknown, "it was not pushed: the pace of pushes did not allow it in time")
-				return fmt.Errorf("waiting to push: %w", err)
-			}
+	if r.pace != nil {
+		if err := r.pace.Wait(ctx); err != nil {
+			fill(results, batch, promotion.Unknown, "it was not pushed: the pace of pushes did not allow it in time")
+			return fmt.Errorf("waiting to push: %w", err)
 		}
-		answer, err := r.pushOnce(ctx, results, batch, atomic)
-		// A branch to delete that is gone already makes git refuse the whole
-		// push before it sends anything: go on without it.
-		if gone := goneAlready(err, results, batch); gone >= 0 {
-			i := batch[gone]
-			results[i].Status, results[i].Reason = promotion.Pushed, "it was gone already"
-			batch = slices.Delete(slices.Clone(batch), gone, gone+1)
-			if len(batch) == 0 {
-				return nil
-			}
-			continue
-		}
-		return r.settle(ctx, results, batch, answer, err)
 	}
+	answer, err := r.pushOnce(ctx, results, batch, atomic)
+	return r.settle(ctx, results, batch, answer, err)
 }
 
 func fill(results []promotion.PushResult, batch []int, status promotion.PushStatus, reason string) {
@@ -229,7 +215,9 @@ func (r *Repository) settle(ctx context.Context, results []promotion.PushResult,
 	var doubtful []int
 	for n, i := range batch {
 		results[i].Status, results[i].Reason = verdicts[n].status, verdicts[n].reason
-		if verdicts[n].status == promotion.Unknown {
+		// A lease on a ref that is gone is stale, too: but to delete it was meant.
+		staleDeletion := verdicts[n].status == promotion.Conflict && results[i].New == ""
+		if verdicts[n].status == promotion.Unknown || staleDeletion {
 			doubtful = append(doubtful, i)
 		}
 	}
@@ -246,13 +234,13 @@ func (r *Repository) settle(ctx context.Context, results []promotion.PushResult,
 		return errors.Join(err, lookErr)
 	}
 	for _, i := range doubtful {
-		decide(&results[i], now[results[i].Ref], err)
+		decideByLook(&results[i], now[results[i].Ref], err)
 	}
 	return nil
 }
 
-// decide settles one doubtful update by where the remote's ref stands.
-func decide(res *promotion.PushResult, now string, err error) {
+// decideByLook settles one doubtful update by where the remote's ref stands.
+func decideByLook(res *promotion.PushResult, now string, err error) {
 	switch {
 	case now == res.New:
 		res.Status, res.Reason = promotion.Pushed, ""
