@@ -154,13 +154,13 @@ func merges(p Promotion) string {
 		who = "when a person merges it. promobot proposes here and does not merge (`mode: propose`" + strings.TrimSuffix(fromLine(p, "mode"), ",") + ")."
 	}
 	return fmt.Sprintf("**Merges:** %s **Stop it:** close this pull request. promobot then leaves %s alone in %s, and proposes only what lands in %s after it; reopening takes that back.",
-		who, revision(p.Repository, p.State.Revision), inline(environment(p)), names(sources(p)))
+		who, revision(p.Repository, p.State.Revision), named(environment(p)), names(sources(p)))
 }
 
 func names(list []string) string {
 	out := make([]string, len(list))
 	for i, s := range list {
-		out[i] = inline(cut(s, mostName))
+		out[i] = named(s)
 	}
 	return strings.Join(out, " and ")
 }
@@ -209,7 +209,7 @@ func at(t, from time.Time) string {
 // undo after merging. promobot's commands are no part of this text: it names
 // only what works today.
 func undo(p Promotion) string {
-	env := inline(environment(p))
+	env := named(environment(p))
 	s := "**Undo after merging:** GitHub's *Revert* button on this page, or " + revert(p) + " and a push; promobot takes back nothing by itself."
 	s += fmt.Sprintf(" It does not bring %s to %s again after that, only what lands in %s later.", revision(p.Repository, p.State.Revision), env, names(sources(p)))
 	if down := downstream(p); len(down) > 0 {
@@ -218,7 +218,7 @@ func undo(p Promotion) string {
 	if p.State.Origin == "" || p.State.Origin == environment(p) {
 		return s
 	}
-	return s + fmt.Sprintf(" Through promobot: revert it in %s, and the revert travels the same way.", inline(p.State.Origin))
+	return s + fmt.Sprintf(" Through promobot: revert it in %s, and the revert travels the same way.", named(p.State.Origin))
 }
 
 // revert is the git command for the merge methods that the repository allows.
@@ -236,7 +236,7 @@ func revert(p Promotion) string {
 func inlined(list []string) []string {
 	out := make([]string, len(list))
 	for i, s := range list {
-		out[i] = inline(s)
+		out[i] = named(s)
 	}
 	return out
 }
@@ -249,7 +249,7 @@ func details(p Promotion) string {
 		fmt.Sprintf("Content is that of %s at %s, laid over %s.", names([]string{st.From}), commit(p.Repository, st.Landing), commit(p.Repository, st.Base)),
 		fmt.Sprintf("Attempt %d, rebuilt %s. Expected digest %s.", st.Attempt, count(st.Rebuild, "time"), code(digest(st.Expected))),
 		"Pushing to this branch makes the pull request yours: promobot then neither changes nor merges it. After the end the branch may be deleted.",
-		fmt.Sprintf("The ledger of this environment is %s; `git log --first-parent` on it tells the story.", code(state.Ref(key(p), environment(p)))),
+		fmt.Sprintf("The ledger of this environment is %s; `git log --first-parent` on it tells the story.", code(cut(state.Ref(key(p), environment(p)), mostPath))),
 	}
 	if p.Config != nil && p.Config.Line > 0 {
 		lines = append(lines, "The environment is described from "+lineOf(p, p.Config.Line)+" on.")

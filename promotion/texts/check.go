@@ -7,6 +7,7 @@ package texts
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/promobot/promobot/promotion"
@@ -32,12 +33,12 @@ func HeadCheck(p Promotion) Check {
 	if gates := gateList(p); gates != "" {
 		parts = append(parts, gates)
 	}
-	if !p.State.Status.Ended() {
+	if !p.State.Status.Ended() && p.Decision.Standing != promotion.Stopped {
 		parts = append(parts, effect(p))
 	}
 	if p.State.Status == state.Opened && p.Decision.Standing != promotion.Merging {
 		parts = append(parts, fmt.Sprintf("To stop it, close the pull request: %s is then left alone in %s, and only what lands in %s after it is proposed.",
-			revision(p.Repository, p.State.Revision), inline(environment(p)), names(sources(p))))
+			revision(p.Repository, p.State.Revision), named(environment(p)), names(sources(p))))
 	}
 	return Check{Status: completed, Conclusion: conclusion, Title: cut(plain(title), mostHeadline), Summary: strings.Join(parts, "\n\n")}
 }
@@ -58,7 +59,7 @@ func headline(p Promotion) (title, conclusion string) {
 	g, waits := shut(p)
 	switch {
 	case d.Standing == promotion.Stopped:
-		return upper(firstClause(d.Reason)), failure
+		return stoppedTitle(p), failure
 	case p.State.Status == state.Landed:
 		return "Landed in " + environment(p), success
 	case p.State.Status == state.Vetoed || d.Standing == promotion.Rejected:
@@ -67,8 +68,10 @@ func headline(p Promotion) (title, conclusion string) {
 		return "Closed: " + p.State.Reason, neutral
 	case d.Standing == promotion.Merging:
 		return "Nothing is waited for: promobot merges", success
-	case d.Standing == promotion.Proposed && waits:
-		return "Waits for a person: " + g.Text, neutral
+	case d.Standing == promotion.Proposed && waits && g.Name != "kinds":
+		return "Waits: " + g.Text, neutral
+	case d.Standing == promotion.Proposed && len(needPerson(p)) > 0:
+		return "Waits for a person to merge: changes of kind " + strings.Join(needPerson(p), ", "), neutral
 	case d.Standing == promotion.Proposed:
 		return "Waits for a person to merge", neutral
 	case waits && g.Name == "github" && !d.Until.IsZero():
@@ -81,6 +84,18 @@ func headline(p Promotion) (title, conclusion string) {
 		return "Merges when GitHub allows it", neutral
 	}
 	return "Waits for a person to merge", neutral
+}
+
+// sentence is what reads on with a capital: a word, not a file's name.
+var sentence = regexp.MustCompile(`^[a-z]+:? `)
+
+func stoppedTitle(p Promotion) string {
+	s := firstClause(p.Decision.Reason)
+	s = strings.Replace(s, fmt.Sprintf("the branch of #%d", p.State.PullRequest), "this branch", 1)
+	if sentence.MatchString(s) {
+		return upper(s)
+	}
+	return "Stopped: " + s
 }
 
 // firstClause is what happened, without what to do about it.
@@ -138,8 +153,8 @@ func gateList(p Promotion) string {
 
 // effect is what merging will do.
 func effect(p Promotion) string {
-	env := inline(environment(p))
-	s := "Merging brings " + inline(cut(clean(name(p)), mostName)) + " " + inline(change(p)) + " to " + env
+	env := named(environment(p))
+	s := "Merging brings " + named(name(p)) + " " + inline(change(p)) + " to " + env
 	if c := p.Decision.Content; c != nil && len(c.Changes) > 0 {
 		s += " (" + amounts(c) + ")"
 	}

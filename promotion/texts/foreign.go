@@ -9,6 +9,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/promobot/promobot/promotion/config"
 )
 
 // ForeignCheck is the check run on the head of a person's pull request.
@@ -82,7 +84,7 @@ func reachTitle(rs []Reach) string {
 		s += " of " + count(len(pipelines), "pipeline")
 	}
 	if len(onward) == 0 {
-		return s + "; promoted nowhere"
+		return s + "; nothing is promoted from there"
 	}
 	return s + ", then promoted to " + plain(listed(onward, 6, ", "))
 }
@@ -92,17 +94,13 @@ func reachList(f Foreign, room int) string {
 	if len(f.Reaches) == 0 {
 		return ""
 	}
-	var items []string
-	for _, r := range f.Reaches {
-		item := inline(cut(clean(r.Pipeline), mostName)) + " in **" + inline(r.Environment) + "**"
-		if len(r.Onward) > 0 {
-			item += ", promoted from there to " + listed(inlined(r.Onward), 20, ", ")
-		} else {
-			item += ", promoted nowhere from there"
+	return "**Merging this lands at once:**\n\n- " + each(f.Reaches, room, "\n- ", func(r Reach) string {
+		item := named(r.Pipeline) + " in " + "**" + named(r.Environment) + "**"
+		if len(r.Onward) == 0 {
+			return item + "; nothing is promoted from there"
 		}
-		items = append(items, item)
-	}
-	return "**Merging this lands at once:**\n\n- " + listed(items, room, "\n- ")
+		return item + ", promoted from there to " + listed(inlined(r.Onward), 20, ", ")
+	})
 }
 
 // sharedList names the files that several environments render.
@@ -110,12 +108,11 @@ func sharedList(f Foreign, room int) string {
 	if len(f.Shared) == 0 {
 		return ""
 	}
-	var items []string
-	for _, name := range slices.Sorted(maps.Keys(f.Shared)) {
-		items = append(items, code(cut(name, mostPath))+" reaches "+count(f.Shared[name], "environment"))
-	}
+	items := each(slices.Sorted(maps.Keys(f.Shared)), room, "\n- ", func(name string) string {
+		return code(cut(name, mostPath)) + " reaches " + count(f.Shared[name], "environment")
+	})
 	return fmt.Sprintf("⚠ **This reaches %s at once:** no promotion and no gate stands between them.\n\n- %s",
-		count(widest(f.Shared), "environment"), listed(items, room, "\n- "))
+		count(widest(f.Shared), "environment"), items)
 }
 
 // effects are what the changed pipeline file would do.
@@ -126,17 +123,13 @@ func effects(f Foreign, room int) string {
 	if len(f.File.Effects) == 0 {
 		return "The pipeline file is valid, and nothing changes by it."
 	}
-	var items []string
-	for _, e := range f.File.Effects {
-		items = append(items, said(e, f.Repository, 0))
-	}
-	return "The pipeline file is valid. Merging this changes:\n\n- " + listed(items, room, "\n- ")
+	return "The pipeline file is valid. Merging this changes:\n\n- " +
+		each(f.File.Effects, room, "\n- ", func(e string) string { return said(e, f.Repository, 0) })
 }
 
 // problems are what is wrong with the pipeline file, and how to mend it.
 func problems(f Foreign, room int) string {
-	var items []string
-	for _, p := range f.File.Problems {
+	items := each(f.File.Problems, room, "\n- ", func(p config.Problem) string {
 		where := fmt.Sprintf("line %d", p.Line)
 		if p.Line == 0 {
 			where = "the file"
@@ -147,11 +140,11 @@ func problems(f Foreign, room int) string {
 		if p.Remedy != "" {
 			item += "; " + said(p.Remedy, f.Repository, 0)
 		}
-		items = append(items, item)
-	}
+		return item
+	})
 	s := "As long as the file is invalid, nothing is promoted by it"
 	if f.Number > 0 {
 		s = "If this were merged, nothing would be promoted until the file is mended"
 	}
-	return s + ".\n\n- " + listed(items, room, "\n- ")
+	return s + ".\n\n- " + items
 }

@@ -29,7 +29,7 @@ const (
 // clean makes one line of visible characters: line ends and tabs become
 // spaces; control, bidirectional and other formatting characters go.
 func clean(s string) string {
-	s = strings.Map(func(r rune) rune {
+	return strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
@@ -38,7 +38,6 @@ func clean(s string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, "\uFFFD"))
-	return s
 }
 
 // cut keeps the first n characters.
@@ -78,7 +77,7 @@ func defuse(s, mark string) string {
 func plain(s string) string { return defuse(strings.TrimSpace(clean(s)), zeroWidth) }
 
 // lineStart is what would begin a list, a heading or a rule.
-var lineStart = regexp.MustCompile(`^(\d{1,9})([.)])|^([-+=])`)
+var lineStart = regexp.MustCompile(`^(?:(\d{1,9})([.)](?: |$))|([-+=]))`)
 
 // inline makes a text stand for itself in Markdown, in a table's cell too.
 func inline(s string) string {
@@ -99,6 +98,15 @@ func inline(s string) string {
 		}
 	}
 	return lineStart.ReplaceAllString(b.String(), `$1\$2$3`)
+}
+
+// named is a name: inline, cut, never empty, so that it can stand in bold and
+// begin a list's item.
+func named(s string) string {
+	if s = inline(cut(strings.TrimSpace(clean(s)), mostName)); s == "" {
+		return none
+	}
+	return s
 }
 
 // code is a code span; none when there is nothing to show.
@@ -142,7 +150,9 @@ var span = regexp.MustCompile("`[a-zA-Z0-9_.:,/\\[\\] -]{1,80}`")
 // said is a sentence of a decision: what stands between backticks in it becomes
 // code, number becomes a link, the rest stands for itself.
 func said(s string, repo promotion.Repository, number int) string {
-	s = cut(clean(s), mostReason)
+	if s = cut(strings.TrimSpace(clean(s)), mostReason); s == "" {
+		return none
+	}
 	var b strings.Builder
 	at := 0
 	for _, m := range span.FindAllStringIndex(s, -1) {
@@ -265,10 +275,19 @@ func more(n int) string {
 
 // listed joins at most most items and says how many it left out.
 func listed(items []string, most int, separator string) string {
-	if len(items) <= most {
-		return strings.Join(items, separator)
+	return each(items, most, separator, func(s string) string { return s })
+}
+
+// each is listed over anything; only what is shown is written.
+func each[T any](items []T, most int, separator string, write func(T) string) string {
+	var out []string
+	for _, i := range items[:min(len(items), most)] {
+		out = append(out, write(i))
 	}
-	return strings.Join(append(items[:most:most], more(len(items)-most)), separator)
+	if left := len(items) - most; left > 0 {
+		out = append(out, more(left))
+	}
+	return strings.Join(out, separator)
 }
 
 // upper begins a sentence.

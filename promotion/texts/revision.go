@@ -101,9 +101,13 @@ func RevisionCheck(r Revision) Check {
 // fit builds a text with fewer and fewer items until it keeps to a check run's
 // limit.
 func fit(room int, build func(room int) string) string {
+	return fitTo(mostCheck, room, build)
+}
+
+func fitTo(limit, room int, build func(room int) string) string {
 	for {
 		s := build(room)
-		if len(s) <= mostCheck || room == 0 {
+		if len(s) <= limit || room == 0 {
 			return s
 		}
 		room /= 2
@@ -254,18 +258,21 @@ func revisionIntro(r Revision, ps []RevisionPipeline) string {
 	s := "Where " + commit(r.Repository, r.Commit) + " has got to"
 	if len(ps) == 1 {
 		if p := ps[0].Pipeline; p != nil {
-			s += " in " + inline(cut(clean(p.Key), mostName))
+			s += " in " + named(p.Key)
 		}
 	} else {
-		s += fmt.Sprintf(" in %d %s", len(ps), inline(noun(ps)))
+		s += fmt.Sprintf(" in %d %s", len(ps), named(noun(ps)))
 	}
-	switch conclude(ps) {
-	case failure:
+	underWay := slices.ContainsFunc(tallies(ps), func(t tally) bool { return t.n[waiting] > 0 })
+	switch c := conclude(ps); {
+	case c == failure:
 		s += ". A person is needed where it says ✗."
-	case success:
+	case c == success:
 		s += ": everywhere on its way."
-	default:
+	case underWay:
 		s += ". It goes on by itself, or when the pull request named here is merged."
+	default:
+		s += ". It goes no further; something newer may."
 	}
 	return s + " Times are UTC."
 }
@@ -296,7 +303,7 @@ func stepTable(repo promotion.Repository, steps []Step, room int) string {
 		if s.Reason != "" {
 			why = said(s.Reason, repo, s.PullRequest)
 		}
-		fmt.Fprintf(&b, "\n| %s | %s | %s | %s | %s |", inline(cut(clean(s.Environment), mostName)), stands, since, number, why)
+		fmt.Fprintf(&b, "\n| %s | %s | %s | %s | %s |", named(s.Environment), stands, since, number, why)
 	}
 	return b.String()
 }
@@ -319,33 +326,38 @@ func countTable(ps []RevisionPipeline, room int) string {
 			fmt.Fprintf(&b, "\n| %s | | | | |", more(len(ts)-i))
 			break
 		}
-		fmt.Fprintf(&b, "\n| %s | %d | %d | %d | %d |", inline(t.environment), t.n[done], t.n[waiting], t.n[called], t.n[broken])
+		fmt.Fprintf(&b, "\n| %s | %d | %d | %d | %d |", named(t.environment), t.n[done], t.n[waiting], t.n[called], t.n[broken])
 	}
 	return b.String()
 }
 
 // callList names what a person has to look at.
 func callList(repo promotion.Repository, ps []RevisionPipeline, room int) string {
-	var items []string
+	type call struct {
+		pipeline string
+		step     Step
+	}
+	var calls []call
 	for _, want := range []reach{broken, called} {
 		for _, p := range ps {
 			for _, s := range p.Steps {
-				if s.reach() != want {
-					continue
+				if s.reach() == want {
+					calls = append(calls, call{pipelineName(p.Pipeline), s})
 				}
-				symbol, text := s.words()
-				item := fmt.Sprintf("%s %s in %s %s", symbol, inline(cut(clean(pipelineName(p.Pipeline)), mostName)), inline(s.Environment), text)
-				if s.Reason != "" {
-					item += ": " + said(s.Reason, repo, s.PullRequest)
-				}
-				items = append(items, item)
 			}
 		}
 	}
-	if len(items) == 0 {
+	if len(calls) == 0 {
 		return ""
 	}
-	return "- " + listed(items, room, "\n- ")
+	return "- " + each(calls, room, "\n- ", func(c call) string {
+		symbol, text := c.step.words()
+		item := fmt.Sprintf("%s %s in %s %s", symbol, named(c.pipeline), named(c.step.Environment), text)
+		if c.step.Reason != "" {
+			item += ": " + said(c.step.Reason, repo, c.step.PullRequest)
+		}
+		return item
+	})
 }
 
 func pipelineName(p *config.Pipeline) string {
@@ -363,7 +375,9 @@ func pipelineSections(repo promotion.Repository, ps []RevisionPipeline) string {
 	const reserved = 40 // for saying how many are left out
 	var b strings.Builder
 	for i, p := range sorted {
-		section := "### " + inline(cut(clean(pipelineName(p.Pipeline)), mostName)) + "\n\n" + stepTable(repo, p.Steps, mostRows) + "\n\n"
+		section := fitTo(mostCheck/2, mostRows, func(room int) string {
+			return "### " + named(pipelineName(p.Pipeline)) + "\n\n" + stepTable(repo, p.Steps, room) + "\n\n"
+		})
 		if b.Len()+len(section) > mostCheck-reserved {
 			b.WriteString(more(len(sorted)-i) + "\n")
 			break

@@ -82,7 +82,7 @@ func brings(p Promotion, room int) string {
 		if link == "" {
 			return ""
 		}
-		return "**Brings** what changed in " + inline(p.State.From) + " since the last promotion · " + link
+		return "**Brings** what changed in " + named(p.State.From) + " since the last promotion · " + link
 	}
 	head := "**Brings** " + count(total, "change")
 	if link != "" {
@@ -108,32 +108,34 @@ func broughtAlong(r promotion.Repository, c promotion.Commit) string {
 	if number > 0 {
 		s = pull(r, number) + " " + s
 	}
-	if what = inline(cut(clean(what), mostName)); what != "" {
-		s += " " + what
+	if strings.TrimSpace(clean(what)) != "" {
+		s += " " + named(what)
 	}
-	if who := inline(cut(clean(c.Author.Name), mostName)); who != "" {
-		s += " (" + who + ")"
+	if strings.TrimSpace(clean(c.Author.Name)) != "" {
+		s += " (" + named(c.Author.Name) + ")"
 	}
 	return s
 }
 
 // overwrites says what of the target's own is lost.
 func overwrites(p Promotion, room int) string {
-	env := inline(environment(p))
+	env := named(environment(p))
 	c := p.Decision.Content
 	if c == nil {
 		return ""
 	}
-	var lost []string
+	var lost []content.Change
 	for _, ch := range c.Changes {
 		if ch.Overwrites {
-			lost = append(lost, fmt.Sprintf("%s %s, now %s", code(cut(ch.File, mostPath)), what(ch), code(cut(ch.Now, mostName))))
+			lost = append(lost, ch)
 		}
 	}
 	if len(lost) == 0 {
 		return "**Overwrites** nothing made only in " + env + "."
 	}
-	s := fmt.Sprintf("⚠ **Overwrites** what someone changed in %s since its last promotion:\n\n- %s", env, listed(lost, max(1, room), "\n- "))
+	s := fmt.Sprintf("⚠ **Overwrites** what someone changed in %s since its last promotion:\n\n- %s", env, each(lost, max(1, room), "\n- ", func(ch content.Change) string {
+		return fmt.Sprintf("%s %s, now %s", code(cut(ch.File, mostPath)), what(ch), code(cut(ch.Now, mostName)))
+	}))
 	if kinds := needPerson(p); len(kinds) > 0 || mode(p) != config.Auto {
 		return s + "\n\nA person must merge, or put the upstream right first."
 	}
@@ -155,35 +157,38 @@ func keeps(p Promotion, room int) string {
 	}
 	var parts []string
 	if len(c.Kept) > 0 {
-		var kept []string
-		for _, k := range c.Kept {
-			kept = append(kept, code(cut(k, mostName)))
-		}
-		parts = append(parts, "**Keeps** "+inline(environment(p))+"'s own "+listed(kept, max(1, room), ", ")+".")
+		kept := each(c.Kept, max(1, room), ", ", func(k string) string { return code(cut(k, mostName)) })
+		parts = append(parts, "**Keeps** "+named(environment(p))+"'s own "+kept+".")
 	}
-	var never, refused []string
+	var never, refused []content.Refusal
 	for _, r := range c.Refused {
-		s := code(cut(r.File, mostPath))
-		if r.Value != "" {
-			s += " " + code(cut(r.Value, mostName))
-		}
 		if r.Never {
-			never = append(never, s)
-			continue
+			never = append(never, r)
+		} else {
+			refused = append(refused, r)
 		}
-		s += " " + inline(cut(clean(r.Reason), mostReason))
-		if r.Remedy != "" {
-			s += "; " + inline(cut(clean(r.Remedy), mostReason))
-		}
-		refused = append(refused, s)
 	}
 	if len(never) > 0 {
-		parts = append(parts, "**Stays behind**, since `never` says so: "+listed(never, max(1, room), ", ")+".")
+		parts = append(parts, "**Stays behind**, since `never` says so: "+each(never, max(1, room), ", ", refusedItem)+".")
 	}
 	if len(refused) > 0 {
-		parts = append(parts, "⚠ **Cannot travel:**\n\n- "+listed(refused, max(1, room), "\n- "))
+		parts = append(parts, "⚠ **Cannot travel:**\n\n- "+each(refused, max(1, room), "\n- ", func(r content.Refusal) string {
+			s := refusedItem(r) + " " + said(r.Reason, p.Repository, 0)
+			if r.Remedy != "" {
+				s += "; " + said(r.Remedy, p.Repository, 0)
+			}
+			return s
+		}))
 	}
 	return strings.Join(parts, "\n\n")
+}
+
+func refusedItem(r content.Refusal) string {
+	s := code(cut(r.File, mostPath))
+	if r.Value != "" {
+		s += " " + code(cut(r.Value, mostName))
+	}
+	return s
 }
 
 // way is where the revision has got to: what comes before here, here, what
@@ -206,7 +211,7 @@ func way(p Promotion, room int) string {
 	if len(before)+len(behind)+len(beside) == 0 {
 		return ""
 	}
-	chain := append(tail(before, room), "**"+inline(here)+"**")
+	chain := append(tail(before, room), "**"+named(here)+"**")
 	s := "**Way:** " + strings.Join(chain, " › ")
 	if len(behind) > 0 {
 		s += " › " + listed(behind, max(1, room), " › ")
@@ -226,7 +231,7 @@ func tail(items []string, most int) []string {
 }
 
 func passed(p Promotion, s Step) string {
-	t := inline(cut(s.Environment, mostName))
+	t := named(s.Environment)
 	switch {
 	case s.Carries && !s.At.IsZero():
 		return t + " ✓ " + at(s.At, p.State.Claimed)
