@@ -98,8 +98,8 @@ func open(s *Snapshot, o *Observed, p state.Promotion) Decision {
 	}
 	moves := offer != nil && offer.Landing.Commit != p.Landing
 	switch {
-	case len(o.Content.Refused) > 0:
-		return stop(refusal(o.Content.Refused))
+	case blocked(o.Content.Refused) != nil:
+		return stop(refusal(blocked(o.Content.Refused)))
 	case len(o.Content.Edits) == 0:
 		return announceClose(o, p, fmt.Sprintf("%s already has all of it", o.Key.Environment))
 	case moves:

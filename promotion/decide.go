@@ -180,8 +180,8 @@ func next(s *Snapshot, o *Observed) Decision {
 	switch {
 	case c == nil:
 		return withOffer(wait(s, retryDoubt, "what it would change could not be read"), offer)
-	case len(c.Refused) > 0:
-		d.Standing, d.Reason = Stopped, refusal(c.Refused)
+	case blocked(c.Refused) != nil:
+		d.Standing, d.Reason = Stopped, refusal(blocked(c.Refused))
 		return d
 	case len(c.Edits) == 0:
 		return settle(o, offer)
@@ -220,6 +220,18 @@ func orSomeone(login string) string {
 		return "someone"
 	}
 	return "@" + login
+}
+
+// blocked are the refusals that keep a promotion from being made: not those of
+// what stays where it is by design.
+func blocked(rs []content.Refusal) []content.Refusal {
+	var out []content.Refusal
+	for _, r := range rs {
+		if !r.Never {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 func refusal(rs []content.Refusal) string {

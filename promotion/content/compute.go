@@ -19,8 +19,8 @@ import (
 type computation struct {
 	in     Input
 	u, u0  *side // upstream, then
-	t, t0  *side // target, then
-	ub, tb *side // at the baseline; nil when not known
+	t      *side // target
+	ub, tb *side // at the baseline
 	leak   leakFinder
 
 	work  map[string]*workFile // files of the target that were looked at or changed
@@ -42,10 +42,7 @@ func newComputation(in Input) (*computation, error) {
 	for _, s := range []struct {
 		to   **side
 		from *Side
-	}{{&c.u, &in.Upstream}, {&c.u0, &in.UpstreamThen}, {&c.t, &in.TargetNow}, {&c.t0, &in.TargetThen}, {&c.ub, in.UpstreamBaseline}, {&c.tb, in.TargetBaseline}} {
-		if s.from == nil {
-			continue
-		}
+	}{{&c.u, &in.Upstream}, {&c.u0, &in.UpstreamThen}, {&c.t, &in.TargetNow}, {&c.ub, &in.UpstreamBaseline}, {&c.tb, &in.TargetBaseline}} {
 		sd, err := newSide(*s.from, in.Never, in.Blobs)
 		if err != nil {
 			return nil, err
@@ -59,7 +56,7 @@ func newComputation(in Input) (*computation, error) {
 }
 
 func (c *computation) sides() []*side {
-	return slices.DeleteFunc([]*side{c.u, c.u0, c.t, c.t0, c.ub, c.tb}, func(s *side) bool { return s == nil })
+	return []*side{c.u, c.u0, c.t, c.ub, c.tb}
 }
 
 // Needs lists the blobs whose bytes [Compute] reads for this input, sorted:

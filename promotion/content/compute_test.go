@@ -80,7 +80,7 @@ func TestCompute(t *testing.T) {
 			kinds:   []content.Kind{content.Create, content.Drift},
 		},
 		"differed at the baseline and changes now: drift": {
-			setup: setup{items: []content.Item{files("**")}, baseline: true,
+			setup: setup{items: []content.Item{files("**")},
 				u0: tree{"envs/qa/a": "1\n", "envs/qa/b": "1\n"}, u: tree{"envs/qa/a": "2\n", "envs/qa/b": "2\n"}, t0: tree{"envs/prod/a": "0\n", "envs/prod/b": "1\n"}},
 			want: tree{"envs/prod/a": "2\n", "envs/prod/b": "2\n"},
 			changes: []content.Change{
@@ -94,10 +94,10 @@ func TestCompute(t *testing.T) {
 				u0: tree{}, u: tree{"envs/qa/a": "1\n", "envs/qa/c": "c\n"}, t0: tree{"envs/prod/a": "0\n", "envs/prod/b": "b\n"}},
 			want: tree{"envs/prod/a": "1\n", "envs/prod/b": "b\n", "envs/prod/c": "c\n"},
 			changes: []content.Change{
-				{File: "envs/prod/a", Now: "0", After: "1"},
+				{File: "envs/prod/a", Now: "0", After: "1", Kinds: []content.Kind{content.Drift}},
 				{File: "envs/prod/c", After: "1 line", Kinds: []content.Kind{content.Create}},
 			},
-			kinds: []content.Kind{content.Create},
+			kinds: []content.Kind{content.Create, content.Drift},
 		},
 		"keep leaves the target's value and takes the rest": {
 			setup: setup{items: []content.Item{with(files("c.yaml"), func(i *content.Item) { i.Keep = []string{"**.hostname", "LOG_LEVEL"} })},
@@ -111,7 +111,8 @@ func TestCompute(t *testing.T) {
 			setup: setup{items: []content.Item{with(files("app.env"), func(i *content.Item) { i.Keep = []string{"LOG_LEVEL"} })},
 				u0: tree{"envs/qa/app.env": "A=1\nLOG_LEVEL=debug\n"}, u: tree{"envs/qa/app.env": "A=2\nLOG_LEVEL=trace\n"}, t0: tree{"envs/prod/app.env": "A=1\nLOG_LEVEL=warn"}},
 			want:    tree{"envs/prod/app.env": "A=2\nLOG_LEVEL=warn\n"},
-			changes: []content.Change{{File: "envs/prod/app.env", Now: "2 lines", After: "2 lines (2 changed)"}},
+			changes: []content.Change{{File: "envs/prod/app.env", Now: "2 lines", After: "2 lines (2 changed)", Kinds: []content.Kind{content.Drift}}},
+			kinds:   []content.Kind{content.Drift},
 		},
 		"merged around a kept value that the target changed": {
 			setup: setup{items: []content.Item{with(files("c.yaml"), func(i *content.Item) { i.Keep = []string{"host"} })},
@@ -180,7 +181,8 @@ func TestCompute(t *testing.T) {
 			setup: setup{items: []content.Item{files("**")},
 				u0: tree{"envs/qa/run": "x\n"}, u: tree{"100755 envs/qa/run": "x\n"}, t0: tree{"envs/prod/run": "own\n"}},
 			want:    tree{"100755 envs/prod/run": "own\n"},
-			changes: []content.Change{{File: "envs/prod/run", Now: "not executable", After: "executable"}},
+			changes: []content.Change{{File: "envs/prod/run", Now: "not executable", After: "executable", Kinds: []content.Kind{content.Drift}}},
+			kinds:   []content.Kind{content.Drift},
 		},
 		"a file becomes a folder": {
 			setup: setup{items: []content.Item{files("**")},
@@ -209,7 +211,8 @@ func TestCompute(t *testing.T) {
 				u0: tree{"envs/qa/kustomization.yaml": kustom("qa", "1.40.0", "")}, u: tree{"envs/qa/kustomization.yaml": kustom("qa", "1.42.0", "a: b\n")},
 				t0: tree{"envs/prod/kustomization.yml": kustom("prod", "'1.39.0'", "z: 1")}},
 			want:    tree{"envs/prod/kustomization.yml": kustom("prod", "'1.42.0'", "z: 1")},
-			changes: []content.Change{{File: "envs/prod/kustomization.yml", Value: `images."ghcr.io/acme/app".newTag`, Now: "1.39.0", After: "1.42.0"}},
+			changes: []content.Change{{File: "envs/prod/kustomization.yml", Value: `images."ghcr.io/acme/app".newTag`, Now: "1.39.0", After: "1.42.0", Kinds: []content.Kind{content.Drift}}},
+			kinds:   []content.Kind{content.Drift},
 			title:   "1.39.0 → 1.42.0",
 		},
 		"a tag becomes a digest": {
@@ -251,7 +254,8 @@ func TestCompute(t *testing.T) {
 				u0: tree{"envs/qa/main.tf": "source = \"git::x?ref=v1.0.0\"\n"}, u: tree{"envs/qa/main.tf": "source = \"git::x?ref=v1.1.0\"\n"},
 				t0: tree{"envs/prod/main.tf": "# prod\r\nsource = \"git::y?ref=v0.9.0\""}},
 			want:    tree{"envs/prod/main.tf": "# prod\r\nsource = \"git::y?ref=v1.1.0\""},
-			changes: []content.Change{{File: "envs/prod/main.tf", Value: `ref=v([0-9.]+)"`, Now: "0.9.0", After: "1.1.0"}},
+			changes: []content.Change{{File: "envs/prod/main.tf", Value: `ref=v([0-9.]+)"`, Now: "0.9.0", After: "1.1.0", Kinds: []content.Kind{content.Drift}}},
+			kinds:   []content.Kind{content.Drift},
 			title:   "0.9.0 → 1.1.0",
 		},
 		"a match with two hits is refused": {

@@ -86,15 +86,20 @@ type Side struct {
 // Blobs maps blob ids to their bytes.
 type Blobs map[string][]byte
 
-// Input is all that a promotion's content depends on. The four sides are
-// upstream at the offered landing and at the target's last position, and the
-// target on today's base and at its own last landing (or baseline).
+// Input is all that a promotion's content depends on: upstream at the offered
+// landing and at the target's last position, the target on today's base, and
+// both at the target's baseline.
+//
+// Whether someone changed an item of the target is told by comparing it with
+// upstream's at the last position: a promotion left it so. Its state at the last
+// landing would not do, since a person's change made before a landing that did
+// not touch the item stands in that landing's tree as if it had been promoted.
 type Input struct {
 	Source, Target         string // the environments' names
 	Upstream, UpstreamThen Side
-	TargetNow, TargetThen  Side
-	TargetBaseline         *Side // when known: items that differed from upstream at the baseline are of kind drift
-	UpstreamBaseline       *Side
+	TargetNow              Side
+	UpstreamBaseline       Side
+	TargetBaseline         Side // items that differed at the baseline and still do are of kind drift
 	Reconcile              bool // `start: reconcile` and no position yet: every difference counts as changed upstream, nothing as deleted
 	Blobs                  Blobs
 	Never                  []string // added to the Never of every place
@@ -131,8 +136,8 @@ type Change struct {
 	Now   string // as in the target today, "" when absent; for whole files a short note such as "12 lines"
 	After string
 	Kinds []Kind
-	// Overwrites says that the target's item was changed by someone since its
-	// last landing and that this change replaces it.
+	// Overwrites says that the target's item was changed by someone since it was
+	// last promoted and that this change replaces it.
 	Overwrites bool
 	// Merged says that both sides changed the file and their lines were merged.
 	Merged bool

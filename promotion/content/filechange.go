@@ -77,15 +77,15 @@ func (c *computation) changeFile(id, target, mode string, modeOnly, touched bool
 	return nil
 }
 
-// mergeBase is the target's file as it stood at its last landing, without the
+// mergeBase is upstream's file as the target last took it over, without the
 // values that stay its own. Where there was none, or it cannot be read, there
 // is nothing in common.
 func (c *computation) mergeBase(id string) ([]byte, error) {
-	t0, ok := c.t0.copies[id]
-	if !ok || !isRegular(t0.Mode) {
+	u0, ok := c.u0.copies[id]
+	if !ok || !isRegular(u0.Mode) {
 		return nil, nil
 	}
-	m, err := c.t0.mask(t0)
+	m, err := c.u0.mask(u0)
 	return m.text, past(err)
 }
 

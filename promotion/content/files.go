@@ -16,10 +16,8 @@ import (
 
 // targetPath is where a copied file lies in the target.
 func (c *computation) targetPath(id string) string {
-	for _, s := range []*side{c.t, c.t0} {
-		if f, ok := s.copies[id]; ok {
-			return f.path
-		}
+	if f, ok := c.t.copies[id]; ok {
+		return f.path
 	}
 	f, ok := c.u.copies[id]
 	if !ok {
@@ -78,7 +76,6 @@ func (c *computation) file(id string) error {
 	u, uok := c.u.copies[id]
 	u0, u0ok := c.u0.copies[id]
 	t, tok := c.t.copies[id]
-	t0, t0ok := c.t0.copies[id]
 	target := c.targetPath(id)
 
 	content, err := same(c.u, u, uok, c.u0, u0, u0ok)
@@ -105,12 +102,7 @@ func (c *computation) file(id string) error {
 	if stop, err := c.untouchable(target, u, uok, u0, u0ok, t, tok); stop || err != nil {
 		return err
 	}
-	touched, err := same(c.t, t, tok, c.t0, t0, t0ok)
-	if err != nil {
-		return err
-	}
-	touched = !touched || tok && t0ok && t.Mode != t0.Mode && !isRegular(t.Mode)
-	drift, err := c.baselineDrift(id)
+	touched, drift, err := c.history(id)
 	if err != nil {
 		return err
 	}
@@ -123,7 +115,7 @@ func (c *computation) file(id string) error {
 	}
 	if !tok {
 		ch.Kinds = addKind(ch.Kinds, Create)
-		if t0ok && touched { // someone removed it in the target
+		if touched { // someone removed it in the target
 			ch.Overwrites, ch.Kinds = true, addKind(ch.Kinds, Drift)
 		}
 		return c.createFile(target, u, ch)
@@ -183,23 +175,28 @@ func (c *computation) untouchable(target string, u copied, uok bool, u0 copied, 
 	return true, nil
 }
 
-// baselineDrift reports whether the two sides differed when the environment was
-// first seen, and have not been brought together since.
-func (c *computation) baselineDrift(id string) (bool, error) {
-	if c.ub == nil || c.tb == nil {
-		return false, nil
-	}
-	differs := func(a, b *side) (bool, error) {
+// history reports whether someone changed the target's file since it was last
+// promoted, and whether it differs from upstream's since before that: a file
+// that a promotion left is as upstream's was then; one that never was promoted
+// may still be as it was at the baseline.
+func (c *computation) history(id string) (touched, drift bool, err error) {
+	equal := func(a, b *side) (bool, error) {
 		af, aok := a.copies[id]
 		bf, bok := b.copies[id]
 		ok, err := same(a, af, aok, b, bf, bok)
-		return !ok || aok && bok && af.Mode != bf.Mode, err
+		links := aok && bok && (!isRegular(af.Mode) || !isRegular(bf.Mode))
+		return ok && (!links || af.Mode == bf.Mode), err
 	}
-	then, err := differs(c.ub, c.tb)
-	if err != nil || !then {
-		return false, err
+	promoted, err := equal(c.t, c.u0)
+	if err != nil || promoted {
+		return false, false, err
 	}
-	return differs(c.u0, c.t0)
+	together, err := equal(c.ub, c.tb)
+	if err != nil {
+		return true, false, err
+	}
+	standing, err := equal(c.t, c.tb)
+	return together || !standing, !together, err
 }
 
 func (c *computation) deleteFile(target string, t copied, tok, touched bool, ch Change) error {

@@ -15,8 +15,8 @@ import (
 // itemSides is one item on all sides. Sides of the past that cannot be read
 // are nil: everything counts as changed against them.
 type itemSides struct {
-	u, t           valueSet
-	u0, t0, ub, tb *valueSet
+	u, t       valueSet
+	u0, ub, tb *valueSet
 }
 
 func (c *computation) itemSides(i int) (s itemSides, err error) {
@@ -29,10 +29,7 @@ func (c *computation) itemSides(i int) (s itemSides, err error) {
 	for _, p := range []struct {
 		to   **valueSet
 		from *side
-	}{{&s.u0, c.u0}, {&s.t0, c.t0}, {&s.ub, c.ub}, {&s.tb, c.tb}} {
-		if p.from == nil {
-			continue
-		}
+	}{{&s.u0, c.u0}, {&s.ub, c.ub}, {&s.tb, c.tb}} {
 		set, err := p.from.values(i)
 		if past(err) != nil {
 			return s, err
@@ -210,10 +207,12 @@ func (c *computation) setValues(i int, s itemSides, fields []string) error {
 		return err
 	}
 	before := data
-	overwrites := differs(&s.t, s.t0, fields)
-	drift := overwrites
-	if s.ub != nil && s.tb != nil && differs(s.ub, s.tb, fields) && differs(s.u0, s.t0, fields) {
-		drift = true
+	// As with files: what a promotion left is as upstream's was then, and what
+	// never was promoted may still be as it was at the baseline.
+	drift := differs(&s.t, s.u0, fields)
+	overwrites := drift
+	if drift && s.ub != nil && s.tb != nil {
+		overwrites = !differs(s.ub, s.tb, fields) || differs(&s.t, s.tb, fields)
 	}
 	var changes []Change
 	var pairs []versionPair

@@ -70,7 +70,8 @@ func TestGitopsEnvironmentPromotion(t *testing.T) {
 	qa := tree{"envs/qa/version.yml": repl(repo["envs/qa/version.yml"], "simple-env-app:1.0", "simple-env-app:1.1"), "envs/qa/settings.yml": repl(repl(repo["envs/qa/settings.yml"], `"25"`, `"26"`), `"2048kb"`, `"1kb"`)}
 	for _, env := range []string{"staging-us", "staging-eu", "staging-asia"} {
 		in := content.Input{Source: "qa", Target: env, Blobs: blobs,
-			Upstream: side("qa", qa), UpstreamThen: side("qa", repo), TargetNow: side(env, repo), TargetThen: side(env, repo)}
+			Upstream: side("qa", qa), UpstreamThen: side("qa", repo), TargetNow: side(env, repo), TargetBaseline: side(env, repo)}
+		in.UpstreamBaseline = in.UpstreamThen
 		now := in
 		now.Upstream = in.UpstreamThen
 		if r := compute(t, now); len(r.Edits) > 0 {
@@ -119,7 +120,8 @@ func TestFluxHelmExample(t *testing.T) {
 		t.Fatalf("staging's version is not the range it was: %s", repo[file])
 	}
 	in := content.Input{Source: "staging", Target: "production", Blobs: blobs,
-		Upstream: side("staging", staging), UpstreamThen: side("staging", repo), TargetNow: side("production", repo), TargetThen: side("production", repo)}
+		Upstream: side("staging", staging), UpstreamThen: side("staging", repo), TargetNow: side("production", repo), TargetBaseline: side("production", repo)}
+	in.UpstreamBaseline = in.UpstreamThen
 	r := compute(t, in)
 	want := map[string]string(under(repo, "apps/production"))
 	want["apps/production/podinfo-values.yaml"] = repl(want["apps/production/podinfo-values.yaml"], `">=1.0.0"`, `"6.7.1"`)

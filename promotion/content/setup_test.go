@@ -34,12 +34,12 @@ func listing(t tree, blobs content.Blobs) content.Listing {
 	return out
 }
 
-// setup is a promotion from qa to prod, with trees for the four sides.
+// setup is a promotion from qa to prod with trees for its sides: upstream then
+// (at the baseline too) and now, the target at the baseline and now.
 type setup struct {
 	u0, u, t0, t tree // nil t means t0
 	items        []content.Item
 	never        []string
-	baseline     bool // u0 and t0 are also the baseline
 	reconcile    bool
 }
 
@@ -54,11 +54,9 @@ func (s setup) input() content.Input {
 	in := content.Input{
 		Source: "qa", Target: "prod", Blobs: blobs, Reconcile: s.reconcile,
 		Upstream: mk("envs/qa", s.u), UpstreamThen: mk("envs/qa", s.u0),
-		TargetNow: mk("envs/prod", s.t), TargetThen: mk("envs/prod", s.t0),
+		TargetNow: mk("envs/prod", s.t), TargetBaseline: mk("envs/prod", s.t0),
 	}
-	if s.baseline {
-		in.UpstreamBaseline, in.TargetBaseline = &in.UpstreamThen, &in.TargetThen
-	}
+	in.UpstreamBaseline = in.UpstreamThen
 	return in
 }
 

@@ -100,17 +100,12 @@ func compute(j job, blobs content.Blobs) {
 func (r *Reconciler) input(ctx context.Context, s *promotion.Snapshot, o *promotion.Observed, offer promotion.Offer, base string) (content.Input, error) {
 	st := o.Ledger.State
 	up := s.Upstream(o, offer.From)
-	in := content.Input{Source: offer.From, Target: o.Key.Environment, Never: o.Config.Never}
+	in := content.Input{Source: offer.From, Target: o.Key.Environment}
 	if up == nil {
 		return in, fmt.Errorf("%s has no upstream %s", o.Key, offer.From)
 	}
 	position := st.Position[offer.From]
-	since := st.Baseline.Commit
-	if st.Landing != nil {
-		since = st.Landing.Commit
-	}
 	in.Reconcile = st.Baseline.Reconcile && position.Revision == ""
-	var err error
 	for _, x := range []struct {
 		into   *content.Side
 		place  content.Place
@@ -118,22 +113,16 @@ func (r *Reconciler) input(ctx context.Context, s *promotion.Snapshot, o *promot
 	}{
 		{&in.Upstream, up.Config.Place, offer.Landing.Commit},
 		{&in.UpstreamThen, up.Config.Place, position.Commit},
+		{&in.UpstreamBaseline, up.Config.Place, st.Baseline.Commit},
 		{&in.TargetNow, o.Config.Place, base},
-		{&in.TargetThen, o.Config.Place, since},
+		{&in.TargetBaseline, o.Config.Place, st.Baseline.Commit},
 	} {
-		if *x.into, err = r.side(ctx, x.place, x.commit); err != nil {
+		side, err := r.side(ctx, x.place, x.commit)
+		if err != nil {
 			return in, err
 		}
+		*x.into = side
 	}
-	upBase, err := r.side(ctx, up.Config.Place, st.Baseline.Commit)
-	if err != nil {
-		return in, err
-	}
-	ownBase, err := r.side(ctx, o.Config.Place, st.Baseline.Commit)
-	if err != nil {
-		return in, err
-	}
-	in.UpstreamBaseline, in.TargetBaseline = &upBase, &ownBase
 	return in, nil
 }
 

@@ -140,10 +140,6 @@ func (w *world) vetoed(ref string, before int) map[string]bool {
 func (w *world) checkContent(environment, ref string, st state.Environment, changed []string) {
 	p := st.Promotion
 	made, base := w.commits[p.Commit], w.commits[p.Base]
-	since := st.Baseline.Commit
-	if st.Landing != nil {
-		since = st.Landing.Commit
-	}
 	for _, f := range changed {
 		if !strings.HasPrefix(f, "envs/"+environment+"/") {
 			w.breaks("Only the target", "%s: the promotion changes %s", ref, f)
@@ -152,11 +148,11 @@ func (w *world) checkContent(environment, ref string, st state.Environment, chan
 	for _, name := range []string{"version.yml", "settings.yml"} {
 		src, dst := "envs/"+p.From+"/"+name, "envs/"+environment+"/"+name
 		now, then := w.commits[p.Landing].files[src], w.commits[st.Position[p.From].Commit].files[src]
-		stands, was, got := base.files[dst], w.commits[since].files[dst], made.files[dst]
+		stands, got := base.files[dst], made.files[dst]
 		switch {
 		case now == then && got != stands:
 			w.breaks("Doubt waits", "%s: %s changes though it did not change upstream", ref, dst)
-		case now != then && stands == was && got != now:
+		case now != then && stands == then && got != now:
 			w.breaks("Doubt waits", "%s: %s should be as in %s", ref, dst, p.From)
 		}
 	}
@@ -239,7 +235,7 @@ func (w *world) checkMerge(p *pull, base, merged, who string) {
 	before, after := w.commits[base].files, w.commits[merged].files
 	for _, f := range differing(before, after) {
 		for _, k := range w.linesDiffering(before[f].Blob, after[f].Blob) {
-			if checkPerson && w.setters[f+"#"+k] == person && !w.upstreamHad(environment, f, k, w.lines(before[f].Blob)[k]) {
+			if w.setters[f+"#"+k] == person && !w.upstreamHad(environment, f, k, w.lines(before[f].Blob)[k]) {
 				w.breaks("A person's word stands", "promobot merges over %s of %s, which a person set", k, f)
 			}
 		}
@@ -318,5 +314,3 @@ func (w *world) checkEnd(ds []promotion.Decision, snapshot *promotion.Snapshot) 
 		}
 	}
 }
-
-const checkPerson = false
