@@ -129,7 +129,11 @@ func TestCommitRoundTrip(t *testing.T) {
 		if diff := cmp.Diff(commits[i].Parents, c.Parents); diff != "" {
 			t.Errorf("commit %d: parents (-want +got):\n%s", i, diff)
 		}
-		run(t, sc.mirror(), "git", "fsck", "--strict", "--connectivity-only", id)
+		ref := fmt.Sprintf("refs/heads/case-%d", i)
+		if res := sc.push(false, promotion.RefUpdate{Ref: ref, New: id}); res[0].Status != promotion.Pushed {
+			t.Fatalf("push: %+v", res)
+		}
+		run(t, sc.origin.bare, "git", "fsck", "--strict", id)
 	}
 	if got, want := got[ids[2]].Author, (promotion.Person{Name: "Eve xparent y", Email: "e@x"}); got != want {
 		t.Errorf("author %+v, want %+v", got, want)

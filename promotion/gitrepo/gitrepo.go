@@ -41,7 +41,8 @@ type Options struct {
 	Dir string
 	// Git is the git program: a path, or a name looked up in PATH. Default: git.
 	Git string
-	// Processes is how many git processes may run at the same time. Default: 8.
+	// Processes is how many git processes may run at the same time; half of them
+	// may use the network. Default: 8.
 	Processes int
 	// Timeout bounds one git process, CloneTimeout the one that clones.
 	// Defaults: 5 minutes, 30 minutes.
@@ -117,8 +118,9 @@ func (o Options) withDefaults() Options {
 }
 
 // New opens the folder of mirrors, creating it if needed. It fails when git is
-// missing or too old, and when another process holds the folder. What dead
-// processes left behind (half clones, lock files, temporary packs) is removed.
+// missing or too old, and when another process holds the folder. Half clones of
+// dead processes are removed; a mirror's first Fetch removes their lock files
+// and temporary packs.
 func New(o Options) (*Store, error) {
 	if o.Dir == "" {
 		return nil, errors.New("no folder for the git mirrors was named")
@@ -140,7 +142,7 @@ func New(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the folder of the git mirrors %s: %w", dir, err)
 	}
-	if err := removeLeftovers(dir, o.Logger); err != nil {
+	if err := removeHalfClones(dir, o.Logger); err != nil {
 		return nil, errors.Join(fmt.Errorf("tidying the folder of the git mirrors: %w", err), release())
 	}
 	return &Store{

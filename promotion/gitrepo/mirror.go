@@ -58,26 +58,21 @@ const (
 	asideSuffix = ".broken" // a damaged mirror, kept until the next one is
 )
 
-// removeLeftovers removes what processes that died left in the folder. The
-// caller holds the folder, so whatever looks unfinished is nobody's.
-func removeLeftovers(dir string, log zerolog.Logger) error {
+// removeHalfClones removes the clones that processes died over. The caller
+// holds the folder, so whatever is unfinished is nobody's.
+func removeHalfClones(dir string, log zerolog.Logger) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), halfSuffix) {
+			continue
+		}
 		path := filepath.Join(dir, e.Name())
-		switch {
-		case !e.IsDir():
-		case strings.HasSuffix(e.Name(), halfSuffix):
-			log.Info().Str("folder", path).Msg("removing a clone that a dead process did not finish")
-			if err := os.RemoveAll(path); err != nil {
-				return err
-			}
-		case strings.HasSuffix(e.Name(), ".git"):
-			if err := removeLocks(path, log); err != nil {
-				return err
-			}
+		log.Info().Str("folder", path).Msg("removing a clone that a dead process did not finish")
+		if err := os.RemoveAll(path); err != nil {
+			return err
 		}
 	}
 	return nil

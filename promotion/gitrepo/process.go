@@ -24,11 +24,38 @@ import (
 type runner struct {
 	git   string
 	home  string
-	slots chan struct{}
+	slots chan struct{} // all processes
+	// network bounds those that use it to half: remotes that are slow must not
+	// keep the work on what is here from going on.
+	network chan struct{}
 }
 
 func newRunner(git, home string, processes int) *runner {
-	return &runner{git: git, home: home, slots: make(chan struct{}, processes)}
+	return &runner{
+		git: git, home: home,
+		slots: make(chan struct{}, processes), network: make(chan struct{}, max(1, processes/2)),
+	}
+}
+
+// admit waits until one more process may run.
+func (r *runner) admit(ctx context.Context, a access) (leave func(), err error) {
+	leave = func() {}
+	if a != local && a != repack {
+		select {
+		case r.network <- struct{}{}:
+			leave = func() { <-r.network }
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	select {
+	case r.slots <- struct{}{}:
+	case <-ctx.Done():
+		leave()
+		return nil, ctx.Err()
+	}
+	outer := leave
+	return func() { <-r.slots; outer() }, nil
 }
 
 // access says what a process may do.
@@ -68,12 +95,12 @@ const stderrLimit = 64 << 10
 // do runs one process and waits for it. A process that fails is a *ProcessError;
 // one ended because ctx was done, ctx's error.
 func (r *runner) do(ctx context.Context, c command) error {
-	select {
-	case r.slots <- struct{}{}:
-		defer func() { <-r.slots }()
-	case <-ctx.Done():
-		return fmt.Errorf("git %s: %w", c.name, ctx.Err())
+	leave, err := r.admit(ctx, c.access)
+	if err != nil {
+		return fmt.Errorf("git %s: %w", c.name, err)
 	}
+	defer leave()
+	outer := ctx
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 
@@ -105,11 +132,14 @@ func (r *runner) do(ctx context.Context, c command) error {
 	if err == nil {
 		return readErr
 	}
-	if ctxErr := ctx.Err(); ctxErr != nil && readErr == nil {
+	if readErr != nil && !brokeOff(readErr) {
+		return readErr
+	}
+	if ctxErr := outer.Err(); ctxErr != nil {
 		return fmt.Errorf("git %s: %w", c.name, ctxErr)
 	}
-	if readErr != nil && !errors.Is(readErr, io.ErrUnexpectedEOF) && !errors.Is(readErr, io.EOF) {
-		return readErr
+	if ctxErr := ctx.Err(); ctxErr != nil {
+		return fmt.Errorf("git %s took longer than %v: %w", c.name, c.timeout, ctxErr)
 	}
 	exit := -1
 	var ee *exec.ExitError
@@ -134,13 +164,18 @@ func runReading(cmd *exec.Cmd, read func(*bufio.Reader) error, cancel func()) (r
 		return nil, err
 	}
 	readErr = read(bufio.NewReaderSize(out, 64<<10))
-	if readErr != nil && !errors.Is(readErr, io.ErrUnexpectedEOF) && !errors.Is(readErr, io.EOF) {
+	if readErr != nil && !brokeOff(readErr) {
 		cancel()
 	}
 	if _, copyErr := io.Copy(io.Discard, out); copyErr != nil && readErr == nil {
 		readErr = copyErr
 	}
 	return readErr, cmd.Wait()
+}
+
+// brokeOff says whether output ended early: then the process says why.
+func brokeOff(err error) bool {
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
 }
 
 // text runs a process and returns its output.

@@ -179,7 +179,7 @@ func TestKeysAreFolders(t *testing.T) {
 // TestProcessesAreBounded counts the requests that are open at the same time.
 func TestProcessesAreBounded(t *testing.T) {
 	t.Parallel()
-	sc := newScene(t, func(o *gitrepo.Options) { o.Processes = 2 })
+	sc := newScene(t, func(o *gitrepo.Options) { o.Processes = 4 })
 	sc.origin.commit("first", nil)
 	sc.origin.push()
 	open, most := make(chan int, 1), 0

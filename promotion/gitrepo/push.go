@@ -192,7 +192,7 @@ func (r *Repository) pushOnce(ctx context.Context, results []promotion.PushResul
 			args: args, read: copyTo(&stdout), heard: func(text string) { stderr.WriteString(text) },
 		}
 	})
-	return pushAnswer{lines: readPorcelain(stdout.String()), remote: remoteLines(stderr.String())}, err
+	return pushAnswer{lines: readPorcelain(stdout.String()), remote: remoteLines(stderr.String())}, r.noteDamage(err)
 }
 
 // settle gives every update of a batch its result, from git's answer and, where
