@@ -1,0 +1,163 @@
+package github
+
+// Check runs ("REST API endpoints for check runs"). GitHub's habits: the list
+// shows the newest run of each name by default; external_id is shown but is no
+// filter; annotations come fifty a call and are only ever added; text that is
+// too long is refused, not cut.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	gh "github.com/google/go-github/v60/github"
+
+	"github.com/promobot/promobot/promotion/reconcile"
+)
+
+const (
+	// checkName is the name of check runs that name none.
+	checkName = "promobot"
+
+	maxOutput          = 65535 // of summary and of text
+	maxCheckTitle      = 255
+	maxAnnotations     = 50 // a call
+	maxAnnotationTitle = 255
+	maxAnnotationText  = 64 << 10
+)
+
+// CheckRuns lists the App's own check runs on a commit, the newest of each
+// name. promotion.ErrNotFound: the repository has no such commit.
+func (r *Repository) CheckRuns(ctx context.Context, commit string) ([]reconcile.CheckRun, error) {
+	doing := "listing the check runs of " + commit
+	owner, name := r.Address()
+	var all []reconcile.CheckRun
+	err := pages(func(page gh.ListOptions) (*gh.Response, error) {
+		list, resp, err := r.client.Checks.ListCheckRunsForRef(ctx, owner, name, commit,
+			&gh.ListCheckRunsOptions{AppID: &r.app.id, ListOptions: page})
+		if err != nil {
+			return resp, err
+		}
+		if list.Total == nil {
+			return resp, errors.New("GitHub's answer lists no check runs and does not say that there are none")
+		}
+		for _, run := range list.CheckRuns {
+			if run.GetID() == 0 || run.App == nil {
+				return resp, errNoID("a check run")
+			}
+			if run.GetApp().GetID() == r.app.id {
+				all = append(all, checkRun(run))
+			}
+		}
+		return resp, nil
+	})
+	if err != nil {
+		return nil, r.certain(ctx, doing, err)
+	}
+	return all, nil
+}
+
+func checkRun(run *gh.CheckRun) reconcile.CheckRun {
+	out := run.GetOutput()
+	return reconcile.CheckRun{
+		ID: run.GetID(), Name: run.GetName(), Commit: run.GetHeadSHA(), Status: run.GetStatus(), Conclusion: run.GetConclusion(),
+		ExternalID: run.GetExternalID(), DetailsURL: run.GetDetailsURL(),
+		Title: out.GetTitle(), Summary: out.GetSummary(), Text: out.GetText(),
+	}
+}
+
+// WriteCheckRun creates a check run (ID 0) or updates one, and returns its id.
+// More than fifty annotations take more calls; only the last one writes the
+// ExternalID, so that a run known by it is whole. Annotations are added to
+// those that the run has.
+func (r *Repository) WriteCheckRun(ctx context.Context, c reconcile.CheckRun) (int64, error) {
+	if c.Name == "" {
+		c.Name = checkName
+	}
+	doing := fmt.Sprintf("writing the check run %q on %s", c.Name, c.Commit)
+	notes := annotations(c)
+	for first := true; first || len(notes) > 0; first = false {
+		batch := notes[:min(len(notes), maxAnnotations)]
+		notes = notes[len(batch):]
+		id, err := r.writeOnce(ctx, c, batch, len(notes) == 0)
+		if err != nil {
+			return c.ID, explain(doing, err)
+		}
+		c.ID = id
+	}
+	return c.ID, nil
+}
+
+func (r *Repository) writeOnce(ctx context.Context, c reconcile.CheckRun, notes []*gh.CheckRunAnnotation, last bool) (int64, error) {
+	owner, name := r.Address()
+	var external *string
+	if last {
+		external = given(c.ExternalID)
+	}
+	output := &gh.CheckRunOutput{
+		Title: gh.String(cutLine(orElse(c.Title, c.Name), maxCheckTitle)), Summary: gh.String(cutMarkdown(c.Summary, maxOutput)),
+		Annotations: notes,
+	}
+	if c.Text != "" {
+		output.Text = gh.String(cutMarkdown(c.Text, maxOutput))
+	}
+	conclusion := given(c.Conclusion)
+	if c.Status != "completed" {
+		conclusion = nil // GitHub completes a run that has one
+	}
+	var run *gh.CheckRun
+	var err error
+	if c.ID == 0 {
+		run, _, err = r.client.Checks.CreateCheckRun(ctx, owner, name, gh.CreateCheckRunOptions{
+			Name: c.Name, HeadSHA: c.Commit, DetailsURL: given(c.DetailsURL), ExternalID: external,
+			Status: given(c.Status), Conclusion: conclusion, Output: output,
+		})
+	} else {
+		run, _, err = r.client.Checks.UpdateCheckRun(ctx, owner, name, c.ID, gh.UpdateCheckRunOptions{
+			Name: c.Name, DetailsURL: given(c.DetailsURL), ExternalID: external,
+			Status: given(c.Status), Conclusion: conclusion, Output: output,
+		})
+	}
+	switch {
+	case err != nil:
+		return 0, err
+	case run.GetID() == 0 || (c.ID != 0 && run.GetID() != c.ID):
+		return 0, errNoID("the check run")
+	}
+	return run.GetID(), nil
+}
+
+// annotations are shown as grave as the check run's conclusion.
+func annotations(c reconcile.CheckRun) []*gh.CheckRunAnnotation {
+	level := "warning"
+	switch c.Conclusion {
+	case "failure":
+		level = "failure"
+	case "success":
+		level = "notice"
+	}
+	var out []*gh.CheckRunAnnotation
+	for _, a := range c.Annotations {
+		line := max(a.Line, 1)
+		out = append(out, &gh.CheckRunAnnotation{
+			Path: gh.String(a.Path), StartLine: &line, EndLine: &line, AnnotationLevel: &level,
+			Message: gh.String(cutBytes(orElse(a.Message, a.Title), maxAnnotationText)), Title: given(cutLine(a.Title, maxAnnotationTitle)),
+		})
+	}
+	return out
+}
+
+// given leaves an empty value out of a request.
+func given(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}

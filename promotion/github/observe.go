@@ -1,0 +1,75 @@
+package github
+
+// What is told of each request, for metrics: few distinct routes, no names, no
+// ids, nothing of a person.
+
+import (
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Observation is one request that left the process.
+type Observation struct {
+	// Method and Route say what it was: "GET", "/repos/{owner}/{repo}/pulls".
+	Method, Route string
+	// Status is that of the answer; 0 when there was none.
+	Status int
+	// NotModified says that the answer was 304, which costs no quota.
+	NotModified bool
+	// Duration is from sending to the answer's headers.
+	Duration time.Duration
+	// Remaining is what is left of the hour's quota; -1 when not told.
+	Remaining int
+}
+
+type observer struct {
+	next http.RoundTripper
+	base string // path of the API's base URL, with its last slash
+	now  func() time.Time
+	tell func(Observation)
+}
+
+func (o *observer) RoundTrip(req *http.Request) (*http.Response, error) {
+	start := o.now()
+	resp, err := o.next.RoundTrip(req)
+	seen := Observation{
+		Method: req.Method, Route: routeOf(strings.TrimPrefix(req.URL.Path, strings.TrimSuffix(o.base, "/"))),
+		Duration: o.now().Sub(start), Remaining: -1,
+	}
+	if err == nil {
+		seen.Status = resp.StatusCode
+		seen.NotModified = resp.StatusCode == http.StatusNotModified
+		if n, bad := strconv.Atoi(resp.Header.Get("X-RateLimit-Remaining")); bad == nil {
+			seen.Remaining = n
+		}
+	}
+	o.tell(seen)
+	return resp, err
+}
+
+var (
+	number = regexp.MustCompile(`^[0-9]+$`)
+	commit = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
+)
+
+// routeOf is the path's template.
+func routeOf(path string) string {
+	segments := strings.Split(strings.Trim(path, "/"), "/")
+	if segments[0] == "repos" && len(segments) > 2 {
+		segments[1], segments[2] = "{owner}", "{repo}"
+	}
+	for i, s := range segments {
+		switch {
+		case s == "contents" && i == 3:
+			return "/" + strings.Join(append(segments[:i+1:i+1], "{path}"), "/")
+		case number.MatchString(s):
+			segments[i] = "{number}"
+		case commit.MatchString(s):
+			segments[i] = "{commit}"
+		}
+	}
+	return "/" + strings.Join(segments, "/")
+}
