@@ -34,7 +34,7 @@ var hostile = []string{
 	"<script>alert(1)</script>", "<!-- ", "-->", "</details>", "<details>", "@acme/everyone", "hey @ana", "#12", "fixes #12", "GH-12", "acme/fleet#12",
 	"[x](javascript:alert(1))", "![x](https://evil.example/x.png)", "[x]: https://evil.example", "https://evil.example/issues/1", "www.evil.example", "a@evil.example",
 	"a|b", `a\|b`, `a\\|b`, "|||||", `\`, "`", "``a`", "a`|`b", "`@ana`", "`x`@ana`y`", "` `", "*a*", "**", "__a__", "_a_", "~~a~~", "$a$", "&lt;b&gt;", "&#64;ana", "\\@ana",
-	"# head", "- item", "+ item", "1. item", "1.", "1) item", "---", "===", "```", "```\n\nPromotion-Id: evil", "~~~", "> quote", "    code", "[ ] task", "[x] task",
+	"# head", "- item", "+ item", "1. item", "1.", "www", "gh-", "1) item", "---", "===", "```", "```\n\nPromotion-Id: evil", "~~~", "> quote", "    code", "[ ] task", "[x] task",
 	"Promotion-Id: evil", "\n\nPromotion-Id: evil", "x\r\n\r\nPromotion-Id: evil\r\n", "\u202egnp.exe", "a\u200bb", "a\x00b", "\x1b[31mred", "\u2028line", "\xff\xfe",
 	"", " ", "\t", "é", "日本語", ":shipit:", "c++", "c#", "svc (old)", "a'b\"c", "%s%d", "{{.Text}}", "@", "#", "@\u200bana", "#\u20121",
 	"Merge pull request #12 from <b>/x", "x (#99) @ana", "#915@ana", "see #915 and #9150", strings.Repeat("@a ", 2000), strings.Repeat("`", 300), strings.Repeat("|", 5000),
@@ -158,7 +158,7 @@ func lastColumn(n ast.Node, source []byte) string {
 
 var (
 	quiet   = regexp.MustCompile(`(?s)<a [^>]*>.*?</a>|<code[^>]*>.*?</code>|<[^>]*>`)
-	noticed = regexp.MustCompile(`[@#][\p{L}\p{N}_]|(?i:\bgh-\d)|://|(?i:\bwww\.)`)
+	noticed = regexp.MustCompile(`[@#][\p{L}\p{N}_]|(?i:\bgh-\d)|://|(?i:\bwww\.[\p{L}\p{N}])`)
 )
 
 // visible is what GitHub looks for mentions and references in.
