@@ -8,11 +8,11 @@ import (
 
 // Errors of reads and writes say what to do next.
 
-// ErrConflict: the world moved (a head, a base, a pull request that exists
+// ErrConflict means that the world moved (a head, a base, a pull request that exists
 // already): observe and decide anew.
 var ErrConflict = errors.New("it changed meanwhile")
 
-// ErrNotFound: there is none, and that is known for certain.
+// ErrNotFound means that there is none, and that is known for certain.
 var ErrNotFound = errors.New("not found")
 
 // RefusedError is a refusal that repeating does not change: a rule, a missing

@@ -74,7 +74,8 @@ func TestCollisions(t *testing.T) {
 		},
 		"one environment in another's folder": {
 			"  x:\n    path: {dev: a, prod: a/prod}\n    promote: {files: \"**/values.yaml\"}\n",
-			"8:14 x in dev and x in prod both move a/prod/values.yaml\n      let one of them have it: use except, narrower globs, or other values\n", []string{"x/dev", "x/prod"},
+			"8:14 x in dev and x in prod both move a/prod/values.yaml\n      let one of them have it: use except, narrower globs, or other values\n",
+			[]string{"x/dev", "x/prod"},
 		},
 		"the pipeline file itself": {
 			"  x:\n    path: {dev: ., prod: a/prod}\n    promote: {files: \"*/promobot.yml\"}\n",

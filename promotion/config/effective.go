@@ -186,12 +186,12 @@ func (f *File) settle(d *decoder, l *layout, e *environmentLayout, overrides []i
 				}
 			}
 		}
-		for i := len(commons) - 1; i >= 0; i-- {
-			prefix := commons[i].what
+		for _, common := range slices.Backward(commons) {
+			prefix := common.what
 			if prefix != "" {
 				prefix += "."
 			}
-			add(c.common(commons[i].commonSpec), prefix)
+			add(c.common(common.commonSpec), prefix)
 		}
 		for _, i := range overrides {
 			add(c.override(&f.doc.overrides.value[i]), fmt.Sprintf("overrides[%d].", i))

@@ -47,23 +47,35 @@ func TestEffectiveSettings(t *testing.T) {
 		want     settings
 	}{
 		"environment over file, override by name": {"apps/core/web", "staging", settings{
-			config.Observe, false, 2, []content.Kind{content.Create, content.Drift},
-			[]string{"promotion", "staging", "team"}, []string{"ana"}, []string{"acme/platform", "bo", "acme/apps"},
+			config.Observe, false, 2,
+			[]content.Kind{content.Create, content.Drift},
+			[]string{"promotion", "staging", "team"},
+			[]string{"ana"},
+			[]string{"acme/platform", "bo", "acme/apps"},
 			"{{.Environment}}: {{.Name}} {{.To | default .Short}}", "{{.Text}}\n\n{{if has \"drift\" .Kinds}}Drift, look twice.{{end}} {{join \", \" .Authors | trunc 80}}\n",
 		}},
 		"the name does not match": {"apps/shop/cart", "staging", settings{
-			config.Auto, false, 2, []content.Kind{content.Create, content.Drift},
-			[]string{"promotion", "staging", "team"}, []string{"ana"}, []string{"acme/platform", "bo", "acme/apps"},
+			config.Auto, false, 2,
+			[]content.Kind{content.Create, content.Drift},
+			[]string{"promotion", "staging", "team"},
+			[]string{"ana"},
+			[]string{"acme/platform", "bo", "acme/apps"},
 			"{{.Environment}}: {{.Name}} {{.To | default .Short}}", "{{.Text}}\n\n{{if has \"drift\" .Kinds}}Drift, look twice.{{end}} {{join \", \" .Authors | trunc 80}}\n",
 		}},
 		"the pipeline's environment counts most": {"apps/shop/cart", "production", settings{
-			config.Observe, false, 1, []content.Kind{},
-			[]string{"promotion", "team", "apps", "prod"}, []string{"ana", "cy", "eve"}, []string{"acme/platform", "bo", "acme/sre", "acme/apps", "acme/oncall"},
+			config.Observe, false, 1,
+			[]content.Kind{},
+			[]string{"promotion", "team", "apps", "prod"},
+			[]string{"ana", "cy", "eve"},
+			[]string{"acme/platform", "bo", "acme/sre", "acme/apps", "acme/oncall"},
 			"Release {{.Name}} {{.To}}", "{{.Text}}",
 		}},
 		"the pipeline over the environment": {"infrastructure", "production", settings{
-			config.Propose, true, 1, []content.Kind{},
-			[]string{"promotion", "prod"}, []string{"ana", "cy", "di", "eve"}, []string{"acme/platform", "bo", "acme/sre", "acme/oncall"},
+			config.Propose, true, 1,
+			[]content.Kind{},
+			[]string{"promotion", "prod"},
+			[]string{"ana", "cy", "di", "eve"},
+			[]string{"acme/platform", "bo", "acme/sre", "acme/oncall"},
 			"{{.Text}}", "{{.Text}}",
 		}},
 	} {

@@ -11,6 +11,7 @@ package config
 
 import (
 	"cmp"
+	"maps"
 	"regexp"
 	"slices"
 	"sort"
@@ -35,7 +36,7 @@ func compileEach(t pathTemplate, environments []string) (eachPattern, *refusal) 
 	longest := slices.Clone(environments)
 	slices.SortStableFunc(longest, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
 	var e eachPattern
-	for _, text := range strings.Split(t.text, "/") {
+	for text := range strings.SplitSeq(t.text, "/") {
 		one, bad := parseTemplate(text)
 		if bad != nil {
 			return e, bad
@@ -116,9 +117,7 @@ func (e eachPattern) expand(x *index) []binding {
 				return
 			}
 			more := make(map[string]string, len(found)+len(s.groups))
-			for k, v := range found {
-				more[k] = v
-			}
+			maps.Copy(more, found)
 			for i, group := range s.groups {
 				if before, ok := more[group]; ok && before != m[i+1] {
 					return

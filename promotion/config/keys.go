@@ -107,7 +107,7 @@ func commonFields[T any](common func(*T) *commonSpec) []field[T] {
 
 func documentFields() []field[document] {
 	fields := []field[document]{
-		required("1", key("version", number(1, 1), "", "the version of this language",
+		required("1", key("version", number(1), "", "the version of this language",
 			func(f *document) *said[int] { return &f.version })),
 		key("mode", modeShape, "auto (no ceiling)", "the ceiling for every environment: `observe` decides on checks and pages only, `propose` opens pull requests that people merge, `auto` merges. The lowest of all modes that apply counts, so this one line is also the brake",
 			func(f *document) *said[Mode] { return &f.mode }),
@@ -142,16 +142,16 @@ func fileLimitsShape() shape[limitsSpec] { return object("limits", "", false, fi
 
 func fileLimitsFields() []field[limitsSpec] {
 	return []field[limitsSpec]{
-		key("open", number(1, 1000), "20", "open promotion pull requests in the repository",
+		key("open", number(1000), "20", "open promotion pull requests in the repository",
 			func(l *limitsSpec) *said[int] { return &l.open }),
-		key("per_hour", number(1, 1000), "30", "promotions begun in the repository within an hour",
+		key("per_hour", number(1000), "30", "promotions begun in the repository within an hour",
 			func(l *limitsSpec) *said[int] { return &l.perHour }),
 		perEnvironmentField(),
 	}
 }
 
 func perEnvironmentField() field[limitsSpec] {
-	return key("per_environment", number(1, 1000), "8", "open promotion pull requests of one environment over all pipelines",
+	return key("per_environment", number(1000), "8", "open promotion pull requests of one environment over all pipelines",
 		func(l *limitsSpec) *said[int] { return &l.perEnvironment })
 }
 

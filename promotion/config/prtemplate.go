@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"text/template"
@@ -147,12 +148,7 @@ var functions = template.FuncMap{
 	},
 	"contains": func(part, s string) bool { return strings.Contains(s, part) },
 	"has": func(item string, list []string) bool {
-		for _, s := range list {
-			if s == item {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(list, item)
 	},
 }
 
@@ -184,7 +180,7 @@ func compileTemplate(text string) (*template.Template, error) {
 		return nil, errors.New("define and block are not known here")
 	}
 	if t.Tree != nil {
-		if err := checkNode(t.Tree.Root); err != nil {
+		if err := checkNode(t.Root); err != nil {
 			return nil, err
 		}
 	}

@@ -94,13 +94,21 @@ func TestCheckNamesOwnEnvironment(t *testing.T) {
 		"the file is left":   {"{files: \"**\", except: app.yaml}", in("hostname: ENV\n"), ""},
 		"part of a word":     {"{files: \"**\"}", in("a: xENVx\n"), ""},
 		"named in one place": {"{files: \"**\"}", map[string]string{"envs/dev/app.yaml": "mode: dev\n", "envs/prod/app.yaml": "mode: fast\n"}, ""},
-		"names it in a list": {"{files: \"*.yaml\", keep: other}", in("env:\n- {name: HOST, value: ENV.acme.io}\n---\nx.y: 1\n"),
+		"names it in a list": {
+			"{files: \"*.yaml\", keep: other}", in("env:\n- {name: HOST, value: ENV.acme.io}\n---\nx.y: 1\n"),
 			"10:17 app would copy app.yaml from dev to prod, and its value env.HOST.value names its own environment: \"dev.acme.io\" there, \"prod.acme.io\" here\n      add keep: \"env.HOST.value\" beside files, or except: \"app.yaml\"\n" +
-				"10:17 app would copy app.yaml from prod to prod-eu, and its value env.HOST.value names its own environment: \"prod.acme.io\" there, \"prod-eu.acme.io\" here\n      add keep: \"env.HOST.value\" beside files, or except: \"app.yaml\"\n"},
-		"a key with dots": {"{files: \"*.yaml\"}", map[string]string{"envs/dev/app.yaml": "acme.io/env: Dev\n", "envs/prod/app.yaml": "acme.io/env: PROD\n"},
-			"10:17 app would copy app.yaml from dev to prod, and its value \"acme.io/env\" names its own environment: \"Dev\" there, \"PROD\" here\n      add keep: \"\\\"acme.io/env\\\"\" beside files, or except: \"app.yaml\"\n"},
-		"no YAML": {"{files: \"*.tf\"}", map[string]string{"envs/dev/x.tf": "a = 1\n  zone = \"dev\"\n", "envs/prod/x.tf": "zone = \"prod\"\n"},
-			"10:17 app would copy x.tf from dev to prod, and its line 2 names its own environment: \"zone = \\\"dev\\\"\"\n      add except: with this file beside files\n"},
+				"10:17 app would copy app.yaml from prod to prod-eu, and its value env.HOST.value names its own environment: \"prod.acme.io\" there, \"prod-eu.acme.io\" here\n      add keep: \"env.HOST.value\" beside files, or except: \"app.yaml\"\n",
+		},
+		"a key with dots": {
+			"{files: \"*.yaml\"}",
+			map[string]string{"envs/dev/app.yaml": "acme.io/env: Dev\n", "envs/prod/app.yaml": "acme.io/env: PROD\n"},
+			"10:17 app would copy app.yaml from dev to prod, and its value \"acme.io/env\" names its own environment: \"Dev\" there, \"PROD\" here\n      add keep: \"\\\"acme.io/env\\\"\" beside files, or except: \"app.yaml\"\n",
+		},
+		"no YAML": {
+			"{files: \"*.tf\"}",
+			map[string]string{"envs/dev/x.tf": "a = 1\n  zone = \"dev\"\n", "envs/prod/x.tf": "zone = \"prod\"\n"},
+			"10:17 app would copy x.tf from dev to prod, and its line 2 names its own environment: \"zone = \\\"dev\\\"\"\n      add except: with this file beside files\n",
+		},
 		"another environment's longer name": {"{files: \"**\"}", map[string]string{"envs/prod/app.yaml": "a: prod-eu\n", "envs/prod-eu/app.yaml": "a: prod-eu\n"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -102,7 +102,7 @@ func (r *resolver) pipeline(l *layout, b binding) (p Pipeline, found bool) {
 			env.From = through(e.from, here, func(n string) []string { return l.get(n).from })
 			env.After = through(e.after, here, func(n string) []string { return l.get(n).after })
 		}
-		env.Blocked = blocked(l, e, &env)
+		env.Blocked = blocked(e, &env)
 		env.Settings = r.settings(l, e, &env)
 		p.Environments = append(p.Environments, env)
 	}
@@ -110,7 +110,7 @@ func (r *resolver) pipeline(l *layout, b binding) (p Pipeline, found bool) {
 }
 
 // blocked says why nothing can be promoted to an environment, or "".
-func blocked(l *layout, e *environmentLayout, env *Environment) string {
+func blocked(e *environmentLayout, env *Environment) string {
 	where := env.Place.Dir
 	if where == "" {
 		where = "the repository"
@@ -259,13 +259,14 @@ func (r *resolver) settings(l *layout, e *environmentLayout, env *Environment) [
 		case o.file.said():
 			source = Source{o.file.line, "environments." + e.name.value + "." + o.key}
 		}
-		value := words(o.names)
+		var value strings.Builder
+		value.WriteString(words(o.names))
 		for _, n := range prefer(o.own, o.file).value {
 			if !slices.Contains(o.names, n.value) {
-				value += " (" + n.value + " is not here)"
+				value.WriteString(" (" + n.value + " is not here)")
 			}
 		}
-		out = append(out, Setting{o.key, value, source})
+		out = append(out, Setting{o.key, value.String(), source})
 	}
 	return append(out, env.Settings...)
 }

@@ -7,6 +7,7 @@ package config
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 )
 
 // schema is one JSON Schema object (draft 2020-12).
@@ -58,9 +59,7 @@ func objectSchema[T any](g *schemas, fields []field[T]) schema {
 		}
 		// Keywords beside $ref hold too in this draft, so the rule can stand there.
 		property := schema{}
-		for k, v := range f.schema(g) {
-			property[k] = v
-		}
+		maps.Copy(property, f.schema(g))
 		property["description"] = f.rule + "."
 		if f.fallback != "" && f.required == "" {
 			property["description"] = f.rule + ". Default: " + f.fallback + "."

@@ -74,9 +74,9 @@ func TestReferenceNamesAllTemplateFields(t *testing.T) {
 	if listed := strings.Count(page, "| `{{."); listed != typ.NumField() {
 		t.Errorf("the page lists %d fields of %d", listed, typ.NumField())
 	}
-	for i := range typ.NumField() {
-		if !strings.Contains(page, "| `{{."+typ.Field(i).Name+"}}` |") {
-			t.Errorf("%s is not on the page", typ.Field(i).Name)
+	for field := range typ.Fields() {
+		if !strings.Contains(page, "| `{{."+field.Name+"}}` |") {
+			t.Errorf("%s is not on the page", field.Name)
 		}
 	}
 	if _, err := os.Stat("../../docs/pipeline-file.md"); err != nil {

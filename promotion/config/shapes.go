@@ -75,7 +75,8 @@ var startShape = convert(oneOf("now", "reconcile"), func(s string) bool { return
 
 // verifyShape knows one answer until verification is built; the mapping that the
 // language has for checks is told apart from a mistake.
-var verifyShape = shape[said[string]]{words: "none", schema: oneOf("none").schema,
+var verifyShape = shape[said[string]]{
+	words: "none", schema: oneOf("none").schema,
 	read: func(d *decoder, path string, n *yaml.Node) (said[string], bool) {
 		if deref(n).Kind == yaml.MappingNode {
 			d.at(n, path+" with checks is not supported yet by this version of promobot",
@@ -83,7 +84,8 @@ var verifyShape = shape[said[string]]{words: "none", schema: oneOf("none").schem
 			return said[string]{}, false
 		}
 		return oneOf("none").read(d, path, n)
-	}}
+	},
+}
 
 var kindShape = convert(oneOf("create", "delete", "downgrade", "drift", "leak", "large"),
 	func(s string) content.Kind { return content.Kind(s) })
@@ -91,8 +93,9 @@ var kindShape = convert(oneOf("create", "delete", "downgrade", "drift", "leak", 
 var boolShape = scalar(string(boolType), boolType, schema{"type": "boolean"},
 	func(s string) (bool, *refusal) { return strings.EqualFold(s, "true"), nil })
 
-// number is the shape of a count within bounds.
-func number(least, most int) shape[said[int]] {
+// number is the shape of a count from one up to a bound.
+func number(most int) shape[said[int]] {
+	const least = 1
 	between := "a number from " + strconv.Itoa(least) + " to " + strconv.Itoa(most)
 	if least == most {
 		between = "the number " + strconv.Itoa(least)

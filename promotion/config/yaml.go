@@ -112,8 +112,7 @@ var errorLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?(.*)$`)
 // syntax reports what the parser refused. It names a line only, so the column
 // is that of the line's first character.
 func (d *decoder) syntax(src []byte, err error) {
-	var second errSecondDocument
-	if errors.As(err, &second) {
+	if second, ok := errors.AsType[errSecondDocument](err); ok {
 		d.add(second.line, 1, "a second YAML document begins here", "keep one document: remove the --- line and what follows")
 		return
 	}

@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -152,9 +153,7 @@ func (c *computation) finish() (Result, error) {
 	}
 	slices.Sort(paths)
 	blobs := Blobs{}
-	for k, v := range c.in.Blobs {
-		blobs[k] = v
-	}
+	maps.Copy(blobs, c.in.Blobs)
 	r := &c.res
 	for _, p := range paths {
 		w := c.work[p]
@@ -282,12 +281,8 @@ func (c *computation) write(path, mode string, data []byte) {
 // SHA-1 repository. What it is given stays as it is.
 func Apply(files Listing, blobs Blobs, edits []Edit) (Listing, Blobs, error) {
 	after, bytesAfter := Listing{}, Blobs{}
-	for p, f := range files {
-		after[p] = f
-	}
-	for id, b := range blobs {
-		bytesAfter[id] = b
-	}
+	maps.Copy(after, files)
+	maps.Copy(bytesAfter, blobs)
 	for _, e := range edits {
 		switch {
 		case e.Delete:

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/promobot/promobot/promotion/content/edit"
@@ -125,7 +126,7 @@ func (c *computation) putBack(target string, t copied, text []byte, um, tm maske
 	}
 	if err != nil || !bytes.Equal(again.text, text) || !sameValues(again.values, taken, tm, um) {
 		c.refuse(Refusal{File: target, Reason: "upstream's change does not fit around the values that stay " + c.in.Target + "'s own", Remedy: "bring the file's layout in line with upstream's by hand"})
-		return nil, nil
+		return nil, nil //nolint:nilerr // an unreadable outcome is refused, which is said above
 	}
 	if !c.ownValues(target, fromUpstream, lost) {
 		return nil, nil
@@ -227,7 +228,7 @@ func (c *computation) keptNames(t copied, um, tm masked) {
 		if bytes.Equal(um.values[key].Raw, v.Raw) {
 			continue
 		}
-		for _, p := range append(keep[:len(keep):len(keep)], never...) {
+		for _, p := range append(slices.Clip(keep), never...) {
 			if p.Match(v.Keys) {
 				c.kept[strings.TrimPrefix(p.String(), "**.")] = true
 				break

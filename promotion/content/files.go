@@ -65,8 +65,7 @@ func same(a *side, af copied, aok bool, b *side, bf copied, bok bool) (bool, err
 // past drops the error of a file that cannot be read as YAML: nobody can mend
 // history, and where today's files are meant they are read again anyway.
 func past(err error) error {
-	var unreadable *FileError
-	if errors.As(err, &unreadable) {
+	if _, ok := errors.AsType[*FileError](err); ok {
 		return nil
 	}
 	return err

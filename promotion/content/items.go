@@ -300,8 +300,7 @@ func said(after []byte, err error) ([]byte, string) {
 	if err == nil {
 		return after, ""
 	}
-	var e *edit.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*edit.Error](err); ok {
 		return nil, "it cannot be changed safely: " + e.Reason
 	}
 	return nil, "it cannot be changed safely: " + err.Error()

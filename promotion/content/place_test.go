@@ -95,8 +95,10 @@ func TestKindsOfValues(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			text := func(v string) string { return "v: '" + v + "'\n" }
-			in := setup{items: []content.Item{values("f.yaml", "v")},
-				u0: tree{"envs/qa/f.yaml": text(tc.now)}, u: tree{"envs/qa/f.yaml": text(tc.after)}, t0: tree{"envs/prod/f.yaml": text(tc.now)}}.input()
+			in := setup{
+				items: []content.Item{values("f.yaml", "v")},
+				u0:    tree{"envs/qa/f.yaml": text(tc.now)}, u: tree{"envs/qa/f.yaml": text(tc.after)}, t0: tree{"envs/prod/f.yaml": text(tc.now)},
+			}.input()
 			in.Source, in.Target = tc.source, tc.target
 			if got := fmt.Sprint(compute(t, in).Kinds); got != tc.want {
 				t.Errorf("kinds %s, want %s", got, tc.want)

@@ -26,7 +26,7 @@ func checkout(t *testing.T, name string) tree {
 		t.Skipf("the bundle %s is not here: %v", name, err)
 	}
 	dir := t.TempDir()
-	clone := exec.CommandContext(t.Context(), "git", "clone", "--quiet", bundle, dir) //nolint:gosec // the test's own paths
+	clone := exec.CommandContext(t.Context(), "git", "clone", "--quiet", bundle, dir)
 	if out, err := clone.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -38,7 +38,7 @@ func checkout(t *testing.T, name string) tree {
 			}
 			return err
 		}
-		data, err := os.ReadFile(p) //nolint:gosec // a file of the test's own clone
+		data, err := os.ReadFile(p)
 		rel, _ := filepath.Rel(dir, p)
 		out[filepath.ToSlash(rel)] = string(data)
 		return err
@@ -69,8 +69,10 @@ func TestGitopsEnvironmentPromotion(t *testing.T) {
 	}
 	qa := tree{"envs/qa/version.yml": repl(repo["envs/qa/version.yml"], "simple-env-app:1.0", "simple-env-app:1.1"), "envs/qa/settings.yml": repl(repl(repo["envs/qa/settings.yml"], `"25"`, `"26"`), `"2048kb"`, `"1kb"`)}
 	for _, env := range []string{"staging-us", "staging-eu", "staging-asia"} {
-		in := content.Input{Source: "qa", Target: env, Blobs: blobs,
-			Upstream: side("qa", qa), UpstreamThen: side("qa", repo), TargetNow: side(env, repo), TargetBaseline: side(env, repo)}
+		in := content.Input{
+			Source: "qa", Target: env, Blobs: blobs,
+			Upstream: side("qa", qa), UpstreamThen: side("qa", repo), TargetNow: side(env, repo), TargetBaseline: side(env, repo),
+		}
 		in.UpstreamBaseline = in.UpstreamThen
 		now := in
 		now.Upstream = in.UpstreamThen
@@ -119,8 +121,10 @@ func TestFluxHelmExample(t *testing.T) {
 	if staging[file] == repo[file] {
 		t.Fatalf("staging's version is not the range it was: %s", repo[file])
 	}
-	in := content.Input{Source: "staging", Target: "production", Blobs: blobs,
-		Upstream: side("staging", staging), UpstreamThen: side("staging", repo), TargetNow: side("production", repo), TargetBaseline: side("production", repo)}
+	in := content.Input{
+		Source: "staging", Target: "production", Blobs: blobs,
+		Upstream: side("staging", staging), UpstreamThen: side("staging", repo), TargetNow: side("production", repo), TargetBaseline: side("production", repo),
+	}
 	in.UpstreamBaseline = in.UpstreamThen
 	r := compute(t, in)
 	want := map[string]string(under(repo, "apps/production"))

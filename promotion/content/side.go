@@ -135,8 +135,7 @@ func parseFile(path string, data []byte) (*edit.File, error) {
 	f, err := edit.Parse(path, data)
 	if err != nil {
 		e := &FileError{Path: path, Err: err}
-		var syntax *edit.SyntaxError
-		if errors.As(err, &syntax) {
+		if syntax, ok := errors.AsType[*edit.SyntaxError](err); ok {
 			e.Line = syntax.Line
 		}
 		return nil, e

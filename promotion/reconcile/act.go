@@ -101,6 +101,7 @@ func (r *Reconciler) entries(ctx context.Context, v *view, ds []promotion.Decisi
 				sentence: fmt.Sprintf("%s: opening the pull request is carried on", o.Key),
 			})
 			claims[o] = carryStep(&ds[i], o, *st.Promotion)
+		case promotion.Advance, promotion.Merge, promotion.Close: // the ledger has them already
 		}
 	}
 	if len(made) == 0 {
@@ -255,6 +256,7 @@ func (r *Reconciler) callGitHub(ctx context.Context, v *view, steps []*step, ds 
 		case promotion.Close:
 			acted = true
 			note(ds[i].Key, r.github.ClosePullRequest(ctx, a.Promotion.PullRequest))
+		case promotion.Append, promotion.Claim, promotion.Carry, promotion.Advance: // done above
 		}
 	}
 	for _, x := range s.Extras {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"path"
+	"slices"
 
 	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/promotion/config"
@@ -77,14 +78,11 @@ func reaches(s *promotion.Snapshot, paths []string) []texts.Reach {
 		if err != nil {
 			continue
 		}
-		for _, p := range below {
-			if m.Owns(p) {
-				out = append(out, texts.Reach{
-					Pipeline: o.Pipeline.Title, Environment: o.Key.Environment,
-					Onward: onward(o.Pipeline, o.Key.Environment), Mode: o.Config.Mode,
-				})
-				break
-			}
+		if slices.ContainsFunc(below, m.Owns) {
+			out = append(out, texts.Reach{
+				Pipeline: o.Pipeline.Title, Environment: o.Key.Environment,
+				Onward: onward(o.Pipeline, o.Key.Environment), Mode: o.Config.Mode,
+			})
 		}
 	}
 	return out

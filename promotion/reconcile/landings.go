@@ -7,6 +7,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path"
 
 	"github.com/promobot/promobot/promotion"
@@ -32,17 +33,13 @@ type candidate struct {
 	index  int
 	before content.Side
 	after  content.Side
-	sides  bool
 }
 
 // readLandings finds the newest landings of every environment above its
 // baseline. It says whether it needed the network.
 func (r *Reconciler) readLandings(ctx context.Context, v *view) (fetched bool, err error) {
 	s := v.snapshot
-	touching, err := touches(s)
-	if err != nil {
-		return false, err
-	}
+	touching := touches(s)
 	want := map[string]int{}
 	for i := range s.Environments {
 		if o := &s.Environments[i]; len(o.Config.From) > 1 {
@@ -123,7 +120,7 @@ func addRecorded(s *promotion.Snapshot, o *promotion.Observed) {
 
 // touches lists, for every environment, the commits above its baseline that
 // touch files of its place, newest first.
-func touches(s *promotion.Snapshot) ([][]int, error) {
+func touches(s *promotion.Snapshot) [][]int {
 	owns := make([]*content.Matcher, len(s.Environments))
 	floor := make([]int, len(s.Environments))
 	byDir := map[string][]int{}
@@ -166,7 +163,7 @@ func touches(s *promotion.Snapshot) ([][]int, error) {
 			}
 		}
 	}
-	return out, nil
+	return out
 }
 
 // digest finds out what candidates did to their projections.
@@ -228,8 +225,6 @@ func (r *Reconciler) readBlobs(ctx context.Context, v *view, ids []string) (fetc
 	if err != nil {
 		return false, fmt.Errorf("read file contents: %w", err)
 	}
-	for id, b := range got {
-		v.blobs[id] = b
-	}
+	maps.Copy(v.blobs, got)
 	return fetched, nil
 }

@@ -68,6 +68,7 @@ func (r *replica) enter(what string) fault {
 func do[T any](r *replica, what string, effect func() (T, error)) (T, error) {
 	var none T
 	switch r.enter(what) {
+	case noFault:
 	case failBefore:
 		return none, errLost
 	case failAfter:
@@ -197,8 +198,7 @@ func (r *replica) MergePullRequest(_ context.Context, m reconcile.MergeRequest) 
 		}
 		r.w.writes++
 		err := r.w.merge(p, bot, m.Method, m.Title, m.Message)
-		var refused *promotion.RefusedError
-		if errors.As(err, &refused) {
+		if _, ok := errors.AsType[*promotion.RefusedError](err); ok {
 			return promotion.ErrConflict // a conflict with the base: it is rebuilt
 		}
 		return err
@@ -302,8 +302,8 @@ func (r *replica) Commits(_ context.Context, ids []string) (map[string]promotion
 	return out, nil
 }
 
-func (r *replica) Between(_ context.Context, older, newer string, paths []string, limit int) ([]promotion.Commit, error) {
-	chain, err := r.Chain(context.Background(), newer, older, 1<<20)
+func (r *replica) Between(ctx context.Context, older, newer string, paths []string, limit int) ([]promotion.Commit, error) {
+	chain, err := r.Chain(ctx, newer, older, 1<<20)
 	if err != nil {
 		return nil, err
 	}

@@ -58,8 +58,8 @@ func TestModel(t *testing.T) {
 	if testing.Short() {
 		n = min(n, 100)
 	}
-	t.Logf("seeds %d to %d", *first, *first+uint64(n)-1)  //nolint:gosec // small
-	for seed := *first; seed < *first+uint64(n); seed++ { //nolint:gosec // small
+	t.Logf("seeds %d to %d", *first, *first+uint64(n)-1)
+	for seed := *first; seed < *first+uint64(n); seed++ {
 		w := newWorld(seed)
 		m := &model{w: w, keys: testKeys(t)}
 		m.run()
@@ -87,7 +87,6 @@ type model struct {
 	w        *world
 	keys     state.Keys
 	replicas []*replica
-	calm     bool // no faults, no people
 }
 
 func (m *model) run() {

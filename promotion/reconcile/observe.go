@@ -121,7 +121,8 @@ func (r *Reconciler) look(ctx context.Context, v *view, mayRead bool) (more bool
 		w.doubt()
 		return false, nil
 	}
-	return true, r.read(ctx, v, w, tip)
+	r.read(ctx, v, w, tip)
+	return true, nil
 }
 
 // wants is what a look found it needs from the network.
@@ -148,7 +149,7 @@ func (w *wants) doubt() {
 
 // read gets what is wanted. A pull request that cannot be read is a doubt of
 // its own environment only.
-func (r *Reconciler) read(ctx context.Context, v *view, w *wants, tip string) error {
+func (r *Reconciler) read(ctx context.Context, v *view, w *wants, tip string) {
 	for _, n := range w.pulls {
 		p, err := r.github.PullRequest(ctx, n)
 		v.fresh[n] = freshPull{p, tip, err}
@@ -157,7 +158,6 @@ func (r *Reconciler) read(ctx context.Context, v *view, w *wants, tip string) er
 		ps, err := r.github.PullRequestsForHead(ctx, branch)
 		v.heads[branch] = headPulls{ps, err}
 	}
-	return nil
 }
 
 // readChain reads the base branch's history as far back as the ledgers name it.

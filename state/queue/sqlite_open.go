@@ -183,8 +183,7 @@ func classify(err error) error {
 
 // sqliteCode returns the primary result code within err, 0 if there is none.
 func sqliteCode(err error) int {
-	var failure *sqlite.Error
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*sqlite.Error](err); ok {
 		return failure.Code() & 0xff
 	}
 	return 0

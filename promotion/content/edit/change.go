@@ -89,7 +89,6 @@ func splice(data []byte, start, end int, text string) []byte {
 // place is where an absent value would go.
 type place struct {
 	parent *node    // the deepest mapping or list on the way that is there
-	path   string   // the parent's path as flatten writes it
 	empty  *node    // set when the next key is there, but its value is empty
 	indent int      // column of the keys of the mapping that empty belongs to
 	keys   []string // what is missing, from the parent on

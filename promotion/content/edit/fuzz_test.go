@@ -67,7 +67,8 @@ func checkSet(t interface {
 	Fatal(...any)
 	Fatalf(string, ...any)
 	Skip(...any)
-}, data, text string, which int, number bool) {
+}, data, text string, which int, number bool,
+) {
 	file, err := edit.Parse("x.yaml", []byte(data))
 	if err != nil {
 		return

@@ -32,8 +32,7 @@ func parseJSON(data []byte) (*node, error) {
 	}
 	if err != nil {
 		at := int(r.dec.InputOffset())
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 			at = int(syntax.Offset)
 		}
 		return nil, &SyntaxError{Line: lineAt(data, at), Message: err.Error()}

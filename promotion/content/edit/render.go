@@ -138,8 +138,8 @@ func (f *File) blockScalar(text string, n *node) (string, error) {
 	old := string(f.data[n.start:n.end])
 	header, body, _ := strings.Cut(old, "\n")
 	newline := "\n"
-	if strings.HasSuffix(header, "\r") {
-		header, newline = strings.TrimSuffix(header, "\r"), "\r\n"
+	if before, ok := strings.CutSuffix(header, "\r"); ok {
+		header, newline = before, "\r\n"
 	}
 	first := strings.TrimLeft(body, "\r\n")
 	indent := first[:len(first)-len(strings.TrimLeft(first, " "))]

@@ -191,7 +191,6 @@ type leaf struct {
 	kind nodeKind
 	typ  Type
 	text string
-	flow bool
 	node *node
 }
 

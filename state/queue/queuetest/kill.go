@@ -28,9 +28,7 @@ func Child(open Open) {
 	if store == "" {
 		return
 	}
-	if err := work(context.Background(), open, store); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
+	fmt.Fprintln(os.Stderr, work(context.Background(), open, store))
 	os.Exit(1) // the child ends only by being killed
 }
 

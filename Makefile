@@ -1,0 +1,25 @@
+# What a developer runs. `make test` is the whole of the tests that must pass.
+GOLANGCI_LINT ?= go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.PHONY: build test race lint soak demo golden
+
+build: ## the program, in bin/
+	go build -trimpath -o bin/promobot ./cmd/promobot
+
+demo: ## a narrated promotion against a simulated GitHub
+	go run ./cmd/promobot demo
+
+test: ## every test, the model with 2,000 seeds
+	go test ./...
+
+race: ## every test under the race detector, the model with fewer seeds
+	go test -race -short ./...
+
+soak: ## the model with 20,000 seeds
+	go test ./promotion/reconcile -run 'TestModel$$' -seeds 20000 -timeout 2h
+
+lint: ## formatting, linters and the architecture
+	$(GOLANGCI_LINT) run
+
+golden: ## rewrite golden files and generated references
+	go test ./promotion/config ./promotion/texts -update
