@@ -4,32 +4,88 @@ package githubsim
 // comments, releases, teams, deliveries and the journal. The core (model.go)
 // only holds these structs; the files that fill them own their fields.
 
-// CheckHabits are GitHub's habits with checks, statuses and deployments.
-type CheckHabits struct{}
-
-func defaultCheckHabits() CheckHabits { return CheckHabits{} }
-
-// serverActivity is state of the whole server, guarded by Server.mu.
-type serverActivity struct{}
-
-// repositoryActivity is state of one repository, guarded by Server.mu.
-type repositoryActivity struct{}
-
-// issueActivity is state of one issue or pull request, guarded by Server.mu.
-type issueActivity struct{}
-
-// contextVerdict says how one required check stands on a commit.
-type contextVerdict int
-
-const (
-	contextAbsent  contextVerdict = iota // no check run or status of that name
-	contextPending                       // reported, not finished
-	contextFailed                        // finished, not a success
-	contextPassed                        // success, neutral or skipped
+import (
+	"net/http"
+	"time"
 )
 
-// requiredContext tells how the required check name stands on sha. A non-zero
-// app accepts only what that App reported. Called with Server.mu held.
-func (s *Server) requiredContext(_ *repository, _ string, _ string, _ int64) contextVerdict {
-	return contextAbsent
+// CheckHabits are GitHub's habits with checks, statuses and deployments.
+type CheckHabits struct {
+	// ListLag is how far the list of a commit's check runs lags behind
+	// writes, by the server's clock. Reading one check run never lags.
+	ListLag time.Duration
+	// StaleAfter is when an incomplete check run becomes stale; 0 is never.
+	// (About status checks: "after 14 days".)
+	StaleAfter time.Duration
+	// Reopen lets a completed check run be set to queued or in progress
+	// again. GitHub answers 200 and leaves status and conclusion as they are.
+	Reopen bool
+	// ButtonsAlways shows the buttons of check runs that are not completed.
+	ButtonsAlways bool
+}
+
+func defaultCheckHabits() CheckHabits {
+	return CheckHabits{StaleAfter: 14 * 24 * time.Hour}
+}
+
+// serverActivity is state of the whole server. The journal and the faults
+// have locks of their own; the rest is guarded by Server.mu.
+type serverActivity struct {
+	journal    journal
+	faults     faults
+	hookFaults []*armedHook
+	watchers   []*hookWatcher
+	teams      map[string]*team // lower-case organization/slug
+	held       heldHooks
+	scripts    scripts
+}
+
+// repositoryActivity is state of one repository, guarded by Server.mu. Its
+// maps are made when first written.
+type repositoryActivity struct {
+	suites      map[string][]*checkSuite // by commit, in the order of creation
+	suiteByID   map[int64]*checkSuite
+	runByID     map[int64]*checkRun
+	statuses    map[string][]*commitStatus // by commit, in the order of creation
+	deployments []*deployment
+	commentByID map[int64]*comment
+	releases    []*release
+	customRoles map[string]string // lower-case login → name of a custom role
+}
+
+// issueActivity is state of one issue or pull request, guarded by Server.mu.
+type issueActivity struct {
+	comments    []*comment // in the order of creation
+	reactions   []*reaction
+	stateReason string
+}
+
+// activityRoutes are the operations of everything held here.
+func (s *Server) activityRoutes() {
+	s.checkRoutes()
+	s.statusRoutes()
+	s.deploymentRoutes()
+	s.issueRoutes()
+	s.assigneeRoutes()
+	s.commentRoutes()
+	s.labelRoutes()
+	s.teamRoutes()
+	s.releaseRoutes()
+	s.dispatchRoutes()
+	s.deliveryRoutes()
+	s.hooks.intercept = s.interceptHooks
+	s.pages = s.pageHandler()
+}
+
+// activityLayers are the layers around the dispatcher, the innermost first.
+func (s *Server) activityLayers() []func(http.Handler) http.Handler {
+	return []func(http.Handler) http.Handler{s.faultLayer, s.journalLayer}
+}
+
+// put writes into a map that may not be there yet.
+func put[K comparable, V any](m *map[K]V, key K, value V) {
+	if *m == nil {
+		*m = map[K]V{}
+	}
+	(*m)[key] = value
 }

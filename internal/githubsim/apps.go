@@ -402,4 +402,3 @@ func (s *Server) pingJSON(a *app) obj {
 		},
 	}
 }
-

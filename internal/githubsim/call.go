@@ -24,6 +24,7 @@ package githubsim
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -85,6 +86,7 @@ type call struct {
 	actor  *user       // who acts: the user, or the App's bot; nil when anonymous
 	repo   *repository // of /repos/{owner}/{repo}/…, visible to who
 	header http.Header // of the answer
+	base   string      // the server's URL
 }
 
 // handle adds an operation.
@@ -136,6 +138,30 @@ func (c *call) git(f func() error) error {
 	return f()
 }
 
+// lockRefs keeps the repository's refs from moving until unlock is called, at
+// the latest when the handler returns. The mutex is given up while waiting.
+func (c *call) lockRefs() (unlock func()) {
+	c.s.mu.Unlock()
+	c.repo.gitMu.Lock()
+	c.s.mu.Lock()
+	return c.repo.gitMu.Unlock
+}
+
+// ctx is for git processes whose effect must not end with the request.
+func (c *call) ctx() context.Context { return context.WithoutCancel(c.r.Context()) }
+
+// moveRefs moves refs of the repository in one transaction and lets that take
+// effect. refs must be locked. A ref that is not at its old value is a git
+// error; nothing has moved then.
+func (c *call) moveRefs(first func() func(), updates ...refUpdate) error {
+	return c.git(func() error {
+		if err := c.repo.store.updateRefs(c.ctx(), updates...); err != nil {
+			return err
+		}
+		return c.s.refsMoved(c.ctx(), c.repo, c.actor, updates, first)
+	})
+}
+
 // reply is an answer.
 type reply struct {
 	status int
@@ -177,7 +203,7 @@ func (s *Server) serveREST(w http.ResponseWriter, r *http.Request) {
 func (s *Server) answer(c *call, path string) (reply, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.now = s.now()
+	c.now, c.base = s.now(), s.url
 	s.model.requests++
 	c.header.Set("X-GitHub-Request-Id", fmt.Sprintf("%04X:%08X", s.seed&0xffff, s.model.requests))
 	if err := s.identify(c); err != nil {
@@ -202,7 +228,10 @@ func (s *Server) write(w http.ResponseWriter, c *call, out reply) {
 	var data []byte
 	if out.body != nil {
 		var err error
-		if data, err = json.Marshal(out.body); err != nil {
+		if raw, is := out.body.(rawBody); is {
+			data = raw
+			c.header.Set("Content-Type", "application/vnd.github.raw; charset=utf-8")
+		} else if data, err = json.Marshal(out.body); err != nil {
 			data, out.status = []byte(`{"message":"Server Error"}`), http.StatusInternalServerError
 		}
 	}
@@ -231,7 +260,9 @@ func (s *Server) write(w http.ResponseWriter, c *call, out reply) {
 	s.limits.headers(c, h)
 	s.mu.Unlock()
 	if out.body != nil {
-		h.Set("Content-Type", "application/json; charset=utf-8")
+		if h.Get("Content-Type") == "" {
+			h.Set("Content-Type", "application/json; charset=utf-8")
+		}
 		h.Set("Content-Length", strconv.Itoa(len(data)))
 	}
 	w.WriteHeader(out.status)

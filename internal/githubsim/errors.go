@@ -16,6 +16,7 @@ type apiError struct {
 	message string
 	doc     string       // documentation_url; docsURL when empty
 	errors  []fieldError // of a 422
+	reasons []string     // of a 422 that gives its reasons as plain texts
 	header  http.Header
 }
 
@@ -66,6 +67,11 @@ func invalid(reasons ...fieldError) error {
 	return &apiError{status: http.StatusUnprocessableEntity, message: "Validation Failed", errors: reasons}
 }
 
+// unprocessableFor is 422 with its reasons as plain texts, as reviews have it.
+func unprocessableFor(reasons ...string) error {
+	return &apiError{status: http.StatusUnprocessableEntity, message: "Unprocessable Entity", reasons: reasons}
+}
+
 // errorReply turns any error into an answer.
 func errorReply(err error) reply {
 	var api *apiError
@@ -81,6 +87,9 @@ func errorReply(err error) reply {
 	body := obj{"message": api.message, "documentation_url": doc, "status": strconv.Itoa(api.status)}
 	if len(api.errors) > 0 {
 		body["errors"] = api.errors
+	}
+	if len(api.reasons) > 0 {
+		body["errors"] = api.reasons
 	}
 	return reply{api.status, body}
 }

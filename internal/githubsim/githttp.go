@@ -1,15 +1,254 @@
 package githubsim
 
+// Git over HTTP, served by git's own backend as a CGI. Fetches are passed
+// through. A push is read whole first, so that GitHub's refusals can be given
+// before git sees it (receive.go) and what moved can be told afterwards
+// (push.go). Passwords are installation tokens and users' tokens.
+
 import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"net/http/cgi"
+	"net/http/httptest"
 	"strings"
+)
+
+const (
+	uploadPack  = "git-upload-pack"
+	receivePack = "git-receive-pack"
+	// maxPush is what one push may carry; GitHub's own limit is 2 GiB.
+	maxPush = 1 << 30
 )
 
 // isGitPath tells git's own requests from those for pages.
 func isGitPath(path string) bool {
-	return strings.HasSuffix(path, "/info/refs") || strings.HasSuffix(path, "/git-upload-pack") || strings.HasSuffix(path, "/git-receive-pack")
+	_, _, _, is := splitGitPath(path)
+	return is
 }
 
+// splitGitPath takes /owner/name.git/info/refs apart.
+func splitGitPath(path string) (owner, name, tail string, is bool) {
+	segments := strings.SplitN(strings.TrimPrefix(path, "/"), "/", 3)
+	if len(segments) < 3 {
+		return "", "", "", false
+	}
+	switch segments[2] {
+	case "info/refs", uploadPack, receivePack:
+		return segments[0], strings.TrimSuffix(segments[1], ".git"), segments[2], true
+	}
+	return "", "", "", false
+}
+
+// gitRefusal is an answer that git shows its user as "remote: …".
+type gitRefusal struct {
+	status  int
+	message string
+	target  string // of a redirect
+}
+
+func (e *gitRefusal) Error() string { return e.message }
+
+// serveGit answers one request of a git client.
 func (s *Server) serveGit(w http.ResponseWriter, r *http.Request) {
-	http.NotFound(w, r)
+	owner, name, tail, _ := splitGitPath(r.URL.Path)
+	service := tail
+	if tail == "info/refs" {
+		service = r.URL.Query().Get("service")
+	}
+	if service != uploadPack && service != receivePack {
+		http.Error(w, "Please upgrade your git client.\nGitHub.com no longer supports git over dumb-http: https://github.com/blog/809-git-dumb-http-transport-to-be-turned-off-in-90-days", http.StatusForbidden)
+		return
+	}
+	repo, who, err := s.admitGit(r, owner, name, service == receivePack)
+	var refusal *gitRefusal
+	if errors.As(err, &refusal) {
+		switch refusal.status {
+		case http.StatusUnauthorized:
+			w.Header().Set("WWW-Authenticate", `Basic realm="GitHub"`)
+		case http.StatusMovedPermanently:
+			w.Header().Set("Location", refusal.target+"/"+tail+"?"+r.URL.RawQuery)
+		}
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(refusal.status)
+		_, _ = io.WriteString(w, refusal.message) // a client that went away needs no answer
+		return
+	}
+	if tail != receivePack {
+		body, err := readAll(w, r, maxPush)
+		if err != nil {
+			http.Error(w, "reading the request failed", http.StatusBadRequest)
+			return
+		}
+		s.backend(w, r, repo, who, tail, body)
+		return
+	}
+	s.serveReceivePack(w, r, repo, who)
+}
+
+// admitGit finds the repository and whether who asks may fetch or push.
+func (s *Server) admitGit(r *http.Request, owner, name string, push bool) (*repository, identity, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	secret, err := secretOf(r)
+	var who identity
+	if err == nil && secret != "" {
+		who, err = s.identityOf(secret)
+	}
+	if err != nil {
+		var api *apiError
+		if errors.As(err, &api) && api.status == http.StatusForbidden {
+			return nil, who, &gitRefusal{status: http.StatusForbidden, message: api.message}
+		}
+		return nil, who, &gitRefusal{status: http.StatusUnauthorized, message: "Invalid username or token. Password authentication is not supported for Git operations."}
+	}
+	if who.app != nil {
+		return nil, who, &gitRefusal{status: http.StatusUnauthorized, message: "Invalid username or token. Password authentication is not supported for Git operations."}
+	}
+	repo := s.model.repository(owner, name)
+	if repo == nil || !s.maySee(who, repo) {
+		if who.token == nil {
+			return nil, who, &gitRefusal{status: http.StatusUnauthorized, message: "Repository not found."}
+		}
+		return nil, who, &gitRefusal{status: http.StatusNotFound, message: "Repository not found."}
+	}
+	if push && who.token == nil {
+		return nil, who, &gitRefusal{status: http.StatusUnauthorized, message: "No anonymous write access."}
+	}
+	if !strings.EqualFold(repo.fullName(), owner+"/"+name) {
+		return nil, who, &gitRefusal{
+			status: http.StatusMovedPermanently, message: "Moved Permanently", target: repo.html(s, ".git"),
+		}
+	}
+	if who.token != nil && !mayGit(who, repo, push) {
+		return nil, who, &gitRefusal{
+			status:  http.StatusForbidden,
+			message: fmt.Sprintf("Permission to %s.git denied to %s.", repo.fullName(), who.actor().login),
+		}
+	}
+	if push && repo.archived {
+		return nil, who, &gitRefusal{status: http.StatusForbidden, message: "This repository was archived so it is read-only."}
+	}
+	return repo, who, nil
+}
+
+// mayGit tells whether a token may fetch from or push to what it can see.
+func mayGit(who identity, r *repository, push bool) bool {
+	if who.installation() == nil {
+		return !push || r.roleOf(who.actor()) >= RoleWrite
+	}
+	if push {
+		return who.token.reaches(r) && who.token.allows(writes("contents"))
+	}
+	return !r.private || who.token.allows(reads("contents"))
+}
+
+// readAll reads a request's body, unpacked.
+func readAll(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	var from io.Reader = http.MaxBytesReader(w, r.Body, limit)
+	if r.Header.Get("Content-Encoding") == "gzip" {
+		unpacked, err := gzip.NewReader(from)
+		if err != nil {
+			return nil, fmt.Errorf("unpacking the request: %w", err)
+		}
+		from = io.LimitReader(unpacked, limit)
+	}
+	body, err := io.ReadAll(from)
+	if err != nil {
+		return nil, fmt.Errorf("reading the request: %w", err)
+	}
+	return body, nil
+}
+
+// backend runs git http-backend for one request. The body is passed with its
+// length, because CGI knows no chunks.
+func (s *Server) backend(w http.ResponseWriter, r *http.Request, repo *repository, who identity, tail string, body []byte) {
+	inner := r.Clone(r.Context())
+	inner.URL.Path = fmt.Sprintf("/%d.git/%s", repo.id, tail)
+	inner.Body = io.NopCloser(bytes.NewReader(body))
+	inner.ContentLength = int64(len(body))
+	inner.TransferEncoding = nil
+	inner.Header.Del("Content-Encoding")
+	inner.Header.Del("Authorization")
+	login := "anonymous"
+	if u := who.actor(); u != nil {
+		login = u.login
+	}
+	handler := cgi.Handler{
+		Path: s.git.binary, Args: []string{"http-backend"}, Dir: s.dir,
+		Env: append([]string{
+			"GIT_PROJECT_ROOT=" + s.dir, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=" + login,
+			"GIT_HTTP_MAX_REQUEST_BUFFER=100M",
+		}, s.git.env...),
+		Stderr: io.Discard,
+	}
+	handler.ServeHTTP(w, inner)
+}
+
+// serveReceivePack answers a push: GitHub's refusals first, then git itself,
+// then what follows from what moved, and only then the client.
+func (s *Server) serveReceivePack(w http.ResponseWriter, r *http.Request, repo *repository, who identity) {
+	body, err := readAll(w, r, maxPush)
+	if err != nil {
+		http.Error(w, "reading the push failed", http.StatusBadRequest)
+		return
+	}
+	p, err := parsePush(body)
+	if err != nil {
+		http.Error(w, "not a push: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	// What a push caused happens whether or not the client still waits.
+	ctx := context.WithoutCancel(r.Context())
+	repo.gitMu.Lock()
+	defer repo.gitMu.Unlock()
+	refusals, err := s.refusals(ctx, repo, who, p)
+	if err != nil {
+		http.Error(w, "examining the push failed: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	if len(refusals) > 0 {
+		p.writeRefusal(w, refusals)
+		return
+	}
+	answer := httptest.NewRecorder()
+	s.backend(answer, r, repo, who, receivePack, body)
+	if err := s.afterPush(ctx, repo, who.actor()); err != nil {
+		http.Error(w, "following the push failed: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	for name, values := range answer.Header() {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(answer.Code)
+	_, _ = w.Write(answer.Body.Bytes()) // a client that went away needs no answer
+}
+
+// afterPush finds what moved in the bare repository and lets it take effect.
+// Called with repo.gitMu held.
+func (s *Server) afterPush(ctx context.Context, repo *repository, actor *user) error {
+	refs, err := repo.store.listRefs(ctx)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	var moved []refUpdate
+	for name, id := range refs {
+		if old, was := repo.refs[name]; !was {
+			moved = append(moved, refUpdate{name, zeroID, id})
+		} else if old != id {
+			moved = append(moved, refUpdate{name, old, id})
+		}
+	}
+	for name, old := range repo.refs {
+		if _, is := refs[name]; !is {
+			moved = append(moved, refUpdate{name, old, zeroID})
+		}
+	}
+	s.mu.Unlock()
+	return s.refsMoved(ctx, repo, actor, moved, nil)
 }

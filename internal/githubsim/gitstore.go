@@ -207,7 +207,8 @@ func (st *store) listRefs(ctx context.Context) (map[string]string, error) {
 	return refs, nil
 }
 
-// refUpdate moves one ref from old to new; zeroID is absence.
+// refUpdate moves one ref from old to new; zeroID is absence, and an empty old
+// value in updateRefs is "whatever it is".
 type refUpdate struct {
 	name, old, new string
 }

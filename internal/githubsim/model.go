@@ -131,10 +131,13 @@ type repository struct {
 	gitMu sync.Mutex
 
 	protections map[string]*protection // branch → its protection
-	issues      map[int]*issue         // issues and pull requests share numbers
-	lastNumber  int
-	labels      map[string]*label // lower-case name → label
-	deleted     bool
+	rulesets    []*protection
+	// baseModified is how many merges are yet to fail by ForceBaseModified.
+	baseModified int
+	issues       map[int]*issue // issues and pull requests share numbers
+	lastNumber   int
+	labels       map[string]*label // lower-case name → label
+	deleted      bool
 
 	activity repositoryActivity
 }
@@ -178,6 +181,7 @@ type model struct {
 	counters      map[string]int64
 	requests      int64
 	users         map[string]*user // lower-case login
+	webFlow       *user            // commits what GitHub makes itself
 	apps          map[int64]*app
 	installations map[int64]*installation
 	tokens        map[string]*token
@@ -266,4 +270,21 @@ func (r *repository) visible(u *user) Role {
 		role = max(role, RoleRead)
 	}
 	return role
+}
+
+// userByEmail finds who an e-mail address belongs to, the noreply addresses of
+// GitHub included; nil if nobody.
+func (m *model) userByEmail(email string) *user {
+	if local, is := strings.CutSuffix(email, "@users.noreply.github.com"); is {
+		if _, login, found := strings.Cut(local, "+"); found {
+			local = login
+		}
+		return m.user(local)
+	}
+	for _, u := range m.users {
+		if strings.EqualFold(u.email, email) {
+			return u
+		}
+	}
+	return nil
 }

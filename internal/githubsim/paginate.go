@@ -46,7 +46,7 @@ func (c *call) setLink(page, last int) {
 	link := func(n int, rel string) string {
 		q := c.r.URL.Query()
 		q.Set("page", strconv.Itoa(n))
-		return fmt.Sprintf("<%s%s?%s>; rel=%q", c.s.url, c.r.URL.EscapedPath(), q.Encode(), rel)
+		return fmt.Sprintf("<%s%s?%s>; rel=%q", c.base, c.r.URL.EscapedPath(), q.Encode(), rel)
 	}
 	var links []string
 	if page > 1 {

@@ -15,6 +15,8 @@ type pull struct {
 	baseSHA   string // the base's tip when the pull request was opened or its head last moved
 	draft     bool
 	reviewers []*user // asked and not yet answered
+	teams     []*team // asked and not yet answered
+	lastPush  *user   // who pushed the head last
 	reviews   []*review
 	mergedAt  time.Time
 	mergedBy  *user
@@ -26,9 +28,9 @@ type pull struct {
 
 // mergeState is what is known about whether a pull request merges cleanly.
 type mergeState struct {
-	head, base string // the tips it was computed for
-	asked      bool   // someone read it since it became unknown
-	clean      bool
+	head, base           string // the tips it was computed for
+	askedHead, askedBase string // the tips that someone read it for
+	clean                bool
 }
 
 // pullStats are the counts of a pull request's diff, for one pair of tips.
@@ -70,6 +72,7 @@ type protection struct {
 	forcePushes    bool
 	deletions      bool
 	conversations  bool
+	ruleset        *ruleset // nil: a classic protection of one branch
 }
 
 // requiredCheck is one required check; a non-zero app is the only one whose

@@ -9,10 +9,21 @@ import "net/http"
 func (s *Server) registerRoutes() {
 	s.appRoutes()
 	s.rateLimitRoutes()
+	s.repositoryRoutes()
+	s.branchRoutes()
+	s.protectionRoutes()
+	s.refRoutes()
+	s.gitDataRoutes()
+	s.commitRoutes()
+	s.contentRoutes()
+	s.pullRoutes()
+	s.mergeRoutes()
+	s.reviewRoutes()
+	s.activityRoutes()
 }
 
 // layers are the handlers around the dispatcher, the innermost first: faults
 // and the journal.
 func (s *Server) layers() []func(http.Handler) http.Handler {
-	return nil
+	return s.activityLayers()
 }

@@ -43,6 +43,9 @@ type Options struct {
 	Seed int64
 	// Habits are GitHub's habits to start with. When nil, DefaultHabits.
 	Habits *Habits
+	// Wrap, when set, puts a handler around everything, as one that
+	// validates requests and answers.
+	Wrap func(http.Handler) http.Handler
 }
 
 // Server is a simulated GitHub. It is an http.Handler; it may be served by
@@ -106,6 +109,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s.model.init()
+	s.model.webFlow = s.newUser("web-flow", kindUser)
 	s.hooks.init()
 	s.limits.init()
 	s.outgoing = http.Client{
@@ -118,6 +122,9 @@ func New(o Options) (*Server, error) {
 	s.wrapped = http.HandlerFunc(s.dispatch)
 	for _, layer := range s.layers() {
 		s.wrapped = layer(s.wrapped)
+	}
+	if o.Wrap != nil {
+		s.wrapped = o.Wrap(s.wrapped)
 	}
 	s.owned.Go(s.deliverHooks)
 	return s, nil

@@ -81,6 +81,11 @@ func (q *hookQueue) wake() {
 // emit queues an event of a repository. The payload's maps must not change
 // afterwards. sender may be nil for events that nobody caused.
 func (s *Server) emit(r *repository, event, action string, sender *user, payload obj) {
+	s.emitOnly(nil, r, event, action, sender, payload)
+}
+
+// emitOnly is emit for events that only one App may hear; nil is all.
+func (s *Server) emitOnly(only *app, r *repository, event, action string, sender *user, payload obj) {
 	full := obj{"repository": s.repositoryHookJSON(r)}
 	if r.owner.kind == kindOrganization {
 		full["organization"] = s.organizationJSON(r.owner)
@@ -95,6 +100,9 @@ func (s *Server) emit(r *repository, event, action string, sender *user, payload
 		full[key] = value
 	}
 	for _, inst := range s.model.sortedInstallations() {
+		if only != nil && inst.app != only {
+			continue
+		}
 		if inst.suspendedAt.IsZero() && inst.covers(r) && slices.Contains(inst.events, event) {
 			full["installation"] = obj{"id": inst.id, "node_id": nodeID("Installation", inst.id)}
 			s.queue(inst.app, inst.id, r.id, event, action, full)
@@ -226,12 +234,13 @@ func (s *Server) Drain(ctx context.Context) error {
 	}
 }
 
-// Poke makes the sender of webhooks look at the clock again, for clocks that
-// tests move by hand.
+// Poke makes the sender of webhooks and the scripted checks look at the clock
+// again, for clocks that tests move by hand.
 func (s *Server) Poke() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.hooks.wake()
+	s.activity.scripts.wake()
 }
 
 // send posts one delivery and notes how it went.
