@@ -55,7 +55,7 @@ func sortEdits(edits []content.Edit) (*node, error) {
 			return nil, err
 		}
 		n := root
-		for _, name := range strings.Split(e.Path, "/") {
+		for name := range strings.SplitSeq(e.Path, "/") {
 			n = n.child(name)
 		}
 		if n.remove || n.write != nil {
@@ -71,7 +71,7 @@ func sortEdits(edits []content.Edit) (*node, error) {
 }
 
 func checkEdit(e *content.Edit) error {
-	for _, name := range strings.Split(e.Path, "/") {
+	for name := range strings.SplitSeq(e.Path, "/") {
 		if name == "" || name == "." || name == ".." || strings.EqualFold(name, ".git") || strings.ContainsRune(name, 0) {
 			return fmt.Errorf("%q is not a path that git can keep", clip(e.Path, 200))
 		}

@@ -65,9 +65,9 @@ type Remote struct {
 	Key string
 	// URL is http or https, without credentials.
 	URL string
-	// Token returns a valid installation token; it is called again when the
-	// remote refuses one. A nil Token asks without any.
-	Token func(ctx context.Context) (string, error)
+	// Token returns a valid installation token: any, or another than the one that
+	// the remote just refused. A nil Token asks without any.
+	Token func(ctx context.Context, refused string) (string, error)
 }
 
 // Store keeps the mirrors of one process. It is safe for concurrent use.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -118,7 +119,7 @@ func (r *Repository) Fetch(ctx context.Context) (promotion.Refs, error) {
 		f, leads := r.board()
 		if leads {
 			r.fly(ctx, f)
-			return f.copy()
+			return f.result()
 		}
 		select {
 		case <-ctx.Done():
@@ -128,7 +129,7 @@ func (r *Repository) Fetch(ctx context.Context) (promotion.Refs, error) {
 		if f.abandoned && ctx.Err() == nil {
 			continue
 		}
-		return f.copy()
+		return f.result()
 	}
 }
 
@@ -166,15 +167,12 @@ func (r *Repository) fly(ctx context.Context, f *flight) {
 	f.abandoned = f.err != nil && ctx.Err() != nil
 }
 
-func (f *flight) copy() (promotion.Refs, error) {
+// result gives each passenger refs of its own.
+func (f *flight) result() (promotion.Refs, error) {
 	if f.err != nil {
 		return nil, f.err
 	}
-	refs := make(promotion.Refs, len(f.refs))
-	for k, v := range f.refs {
-		refs[k] = v
-	}
-	return refs, nil
+	return maps.Clone(f.refs), nil
 }
 
 // update makes the mirror equal to the remote. It holds the lock.
@@ -317,12 +315,14 @@ func (r *Repository) network(ctx context.Context, kind string, prepare func() co
 // withToken makes the command anew for each try, since input is read only once.
 func (r *Repository) withToken(ctx context.Context, prepare func() command) error {
 	var err error
+	refused := ""
 	for range 2 {
 		c := prepare()
 		c.url = r.remote.URL
-		if c.token, err = r.token(ctx); err != nil {
+		if c.token, err = r.token(ctx, refused); err != nil {
 			return err
 		}
+		refused = c.token
 		err = explain(r.run.do(ctx, c), true)
 		if !errors.Is(err, ErrUnauthorized) {
 			return err
@@ -331,11 +331,11 @@ func (r *Repository) withToken(ctx context.Context, prepare func() command) erro
 	return err
 }
 
-func (r *Repository) token(ctx context.Context) (string, error) {
+func (r *Repository) token(ctx context.Context, refused string) (string, error) {
 	if r.remote.Token == nil {
 		return "", nil
 	}
-	token, err := r.remote.Token(ctx)
+	token, err := r.remote.Token(ctx, refused)
 	if err != nil {
 		return "", fmt.Errorf("an installation token for git: %w", err)
 	}

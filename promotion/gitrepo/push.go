@@ -139,7 +139,7 @@ func isRefName(name string) bool {
 	if strings.ContainsFunc(name, func(c rune) bool { return c < ' ' }) {
 		return false
 	}
-	for _, part := range strings.Split(name, "/") {
+	for part := range strings.SplitSeq(name, "/") {
 		if part == "" || strings.HasPrefix(part, ".") || strings.HasSuffix(part, ".lock") {
 			return false
 		}

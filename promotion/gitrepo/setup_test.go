@@ -25,7 +25,7 @@ type scene struct {
 func (s *server) remote(o *origin) gitrepo.Remote {
 	return gitrepo.Remote{
 		Key: o.name, URL: s.URL + "/" + o.name + ".git",
-		Token: func(context.Context) (string, error) { return goodToken, nil },
+		Token: func(context.Context, string) (string, error) { return goodToken, nil },
 	}
 }
 
