@@ -80,7 +80,7 @@ func TestMergeNeedsItsChecks(t *testing.T) {
 	sha := w.branch(mona, "new/one")
 	n := w.pullRequest(mona, "new/one").GetNumber()
 	_, _, err := w.UserClient("olga").Repositories.UpdateBranchProtection(t.Context(), "acme", "shop", "main", &github.ProtectionRequest{
-		RequiredStatusChecks: &github.RequiredStatusChecks{Checks: &[]*github.RequiredStatusCheck{{Context: "ci"}}},
+		RequiredStatusChecks: &github.RequiredStatusChecks{Contexts: &[]string{}, Checks: &[]*github.RequiredStatusCheck{{Context: "ci"}}},
 	})
 	w.must(err)
 	steps := []struct {

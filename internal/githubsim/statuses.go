@@ -206,6 +206,11 @@ func (s *Server) statusHookJSON(r *repository, head commit, st *commitStatus) ob
 		})
 	}
 	shown := s.commitJSON(r, head)
+	for _, role := range []string{"author", "committer"} { // this webhook has them as they were once
+		if account, is := shown[role].(obj); is {
+			delete(account, "user_view_type")
+		}
+	}
 	return obj{
 		"id": st.id, "sha": head.id, "name": r.fullName(), "state": st.state, "context": st.context,
 		"description": orNull(st.description), "target_url": orNull(st.targetURL),
