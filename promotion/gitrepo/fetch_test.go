@@ -221,6 +221,9 @@ func TestFetchWithANewToken(t *testing.T) {
 	if err != nil || results[0].Status != promotion.Pushed {
 		t.Errorf("pushing with an expired token: %+v, %v", results, err)
 	}
+	if diff := cmp.Diff([]string{"ghs_expired1", "ghs_expired2", "ghs_expired3"}, q.refused); diff != "" {
+		t.Errorf("tokens given back as refused (-want +got):\n%s", diff)
+	}
 }
 
 // TestAFetchThatIsEndedLeavesNoLock cancels a fetch at the remote and fetches again.

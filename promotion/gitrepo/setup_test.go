@@ -89,12 +89,17 @@ type tokens struct {
 	mu     sync.Mutex
 	queue  []string
 	served int
+	// refused are the ones that were given back as refused.
+	refused []string
 }
 
-func (q *tokens) next(context.Context) (string, error) {
+func (q *tokens) next(_ context.Context, refused string) (string, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.served++
+	if refused != "" {
+		q.refused = append(q.refused, refused)
+	}
 	token := q.queue[0]
 	if len(q.queue) > 1 {
 		q.queue = q.queue[1:]
