@@ -116,6 +116,8 @@ func (r *Repository) MergePullRequest(ctx context.Context, m reconcile.MergeRequ
 		return fmt.Errorf("%s: GitHub says that it will be merged, later", doing)
 	case err != nil:
 		return explain(doing, err)
+	case answer.Merged == nil:
+		return fmt.Errorf("%s: GitHub does not say whether it is merged", doing)
 	case !answer.GetMerged():
 		return refusal(doing, cutLine(answer.GetMessage(), maxWords))
 	}

@@ -13,6 +13,7 @@ package github
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -71,8 +72,8 @@ func (a *App) followed(req *http.Request, via []*http.Request) error {
 
 func sameHost(a, b *url.URL) bool { return a.Scheme == b.Scheme && strings.EqualFold(a.Host, b.Host) }
 
-// whole reads answers to their end. A read that is answered 200 must say
-// something: go-github takes an empty body for an empty list.
+// whole reads answers to their end and sees that they say something: go-github
+// takes an empty body for an empty list, and null for anything.
 type whole struct{ next http.RoundTripper }
 
 func (w whole) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -84,8 +85,13 @@ func (w whole) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(body) == 0 && resp.StatusCode == http.StatusOK && req.Method != http.MethodHead {
-		return nil, errors.New("GitHub answered 200 with nothing in it")
+	status := resp.StatusCode
+	switch body = bytes.TrimSpace(body); {
+	case status >= 300:
+	case req.Method == http.MethodGet && status != http.StatusOK:
+		return nil, fmt.Errorf("GitHub answered %d to a read", status)
+	case len(body) == 0 || string(body) == "null" || !json.Valid(body):
+		return nil, fmt.Errorf("GitHub answered %d with %d bytes that are no answer", status, len(body))
 	}
 	return resp, nil
 }
