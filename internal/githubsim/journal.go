@@ -272,7 +272,7 @@ func (s *Server) classify(r *http.Request) Request {
 	entry.Caller, entry.Login = s.caller(r)
 	if path, isAPI := strings.CutPrefix(r.URL.EscapedPath(), "/api/v3"); isAPI {
 		if rt, _ := s.routes.match(r.Method, s.model.pathOfID(path)); rt != nil {
-			entry.Route = strings.ReplaceAll(rt.pattern, "...}", "}")
+			entry.Route = templateOf(rt)
 		}
 		switch {
 		case strings.HasSuffix(entry.Route, "/access_tokens"):

@@ -166,7 +166,7 @@ func (s *Server) prepareRelease(c *call, r *release) error {
 		return nil
 	}
 	for _, other := range c.repo.activity.releases {
-		if other != r && !other.draft && other.tag == r.tag {
+		if other.id != r.id && !other.draft && other.tag == r.tag {
 			return invalid(fieldError{Resource: "Release", Field: "tag_name", Code: "already_exists"})
 		}
 	}

@@ -92,6 +92,7 @@ func TestRequests(t *testing.T) {
 	}{
 		{name: "conforming", request: request("GET", repo+"/git/ref/heads/a", "")},
 		{name: "ref of several segments", request: request("GET", repo+"/git/ref/heads/a/b/c", "")},
+		{name: "contents of the root", request: request("GET", repo+"/contents/?ref=a", "")},
 		{name: "literal before parameter", request: request("GET", repo+"/commits/a/b/check-runs?check_name=x&filter=latest", "")},
 		{name: "escaped segment", request: request("GET", repo+"/branches/a%2Fb/protection", "")},
 		{name: "comparison", request: request("GET", repo+"/compare/a/b...c/d?per_page=1", "")},

@@ -176,6 +176,7 @@ func prepare(raw []byte) ([]byte, error) {
 	relax(doc)
 	allowLabelArrays(paths)
 	allowStale(doc)
+	listInstallations(paths)
 	return json.Marshal(doc)
 }
 
@@ -218,6 +219,15 @@ func allowStale(doc map[string]any) {
 	conclusion := dig(doc, "components", "schemas", "check-run", "properties", "conclusion")
 	if values, ok := conclusion["enum"].([]any); ok {
 		conclusion["enum"] = append(values, "stale")
+	}
+}
+
+// listInstallations makes the list of installations one of what a single installation is: written out in the list, an account
+// would have to be a user and an enterprise at once.
+func listInstallations(paths map[string]any) {
+	item, _ := paths["/app/installations"].(map[string]any)
+	if list := dig(item, "get", "responses", "200", "content", "application/json", "schema"); list != nil {
+		list["items"] = map[string]any{"$ref": "#/components/schemas/installation"}
 	}
 }
 

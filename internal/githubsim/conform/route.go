@@ -39,6 +39,12 @@ func newRoute(template string, item *openapi3.PathItem) route {
 	var pattern, rank strings.Builder
 	pattern.WriteString("^")
 	for segment := range strings.SplitSeq(strings.TrimPrefix(template, "/"), "/") {
+		if segment == "{path}" && multi["path"] { // the root of the contents has no path
+			r.names = append(r.names, "path")
+			pattern.WriteString("(?:/(.*))?")
+			rank.WriteByte('2')
+			continue
+		}
 		pattern.WriteString("/")
 		rest := segment
 		kind := byte('0') // a literal
