@@ -29,8 +29,6 @@ type Options struct {
 	Now    func() time.Time
 	Nonce  func() string // a new random string for each ledger entry
 	Log    zerolog.Logger
-	// DetailsURL is where a check run's "Details" leads; "" for GitHub's own page.
-	DetailsURL string
 }
 
 // memory is what one repository's loop knows from earlier runs. Losing it

@@ -1,0 +1,182 @@
+package main
+
+// Wiring: the only place where GitHub, git, the loop and the queue meet.
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"github.com/promobot/promobot/handlers"
+	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/github"
+	"github.com/promobot/promobot/promotion/gitrepo"
+	"github.com/promobot/promobot/promotion/reconcile"
+	"github.com/promobot/promobot/state"
+)
+
+// wire makes the parts of a real promobot.
+func wire(_ context.Context, config Config, log zerolog.Logger, metrics prometheus.Registerer) (Parts, error) {
+	seen := newOutboundMetrics(metrics)
+	key := []byte(config.GitHub.PrivateKey.Reveal())
+	app, err := github.New(github.Options{
+		AppID: config.GitHub.AppID, PrivateKey: key, BaseURL: config.GitHub.APIURL,
+		Transport: transport(), UserAgent: userAgent(), Log: log,
+		Pacing: pacing(config.Limits), Observe: seen.request,
+	})
+	if err != nil {
+		return Parts{}, fmt.Errorf("github: %w", err)
+	}
+	keys, err := state.NewKeys(key)
+	if err != nil {
+		return Parts{}, err
+	}
+	mirrors, err := gitrepo.New(gitrepo.Options{
+		Dir: filepath.Join(config.DataDir, "mirrors"), Git: config.Git.Path, Processes: config.Git.Processes,
+		Timeout: config.Git.Timeout, CloneTimeout: config.Git.CloneTimeout,
+		PushesPerMinute: config.Limits.PushesPerMinute, Logger: log, Observer: seen.git,
+	})
+	if err != nil {
+		return Parts{}, fmt.Errorf("git: %w", err)
+	}
+	l := &loops{config: config, app: app, mirrors: mirrors, keys: keys, log: log, byID: map[int64]*loop{}}
+	return Parts{App: installed{app}, Reconcile: l.reconcile, Close: mirrors.Close}, nil
+}
+
+// userAgent names the program and its version, as GitHub asks of every client.
+func userAgent() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return "promobot/" + info.Main.Version
+	}
+	return "promobot"
+}
+
+// transport keeps enough idle connections for all workers.
+func transport() http.RoundTripper {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	t = t.Clone()
+	t.MaxIdleConnsPerHost = 32
+	return t
+}
+
+// pacing is GitHub's own, with the configured writes; none for 0.
+func pacing(limits LimitsConfig) github.Pacing {
+	if limits.WritesPerMinute == 0 {
+		return github.Pacing{}
+	}
+	p := github.GitHubsPacing()
+	p.WritesPerMinute = limits.WritesPerMinute
+	return p
+}
+
+// installed is the App as the handlers and the program see it.
+type installed struct{ app *github.App }
+
+// Installations lists the installations that are not suspended.
+func (i installed) Installations(ctx context.Context) ([]int64, error) {
+	return i.app.Installations(ctx)
+}
+
+// Repositories lists an installation's repositories.
+func (i installed) Repositories(ctx context.Context, installation int64) ([]handlers.Repository, error) {
+	all, err := i.app.Repositories(ctx, installation)
+	out := make([]handlers.Repository, 0, len(all))
+	for _, r := range all {
+		out = append(out, handlers.Repository{InstallationID: installation, ID: r.ID, Owner: r.Owner, Name: r.Name})
+	}
+	return out, err
+}
+
+// Authenticated asks GitHub who the App is.
+func (i installed) Authenticated(ctx context.Context) error { return i.app.Ready(ctx) }
+
+// loops are the repositories' loops of this process. The queue sees to it that
+// each is run by one worker at a time.
+type loops struct {
+	config  Config
+	app     *github.App
+	mirrors *gitrepo.Store
+	keys    state.Keys
+	log     zerolog.Logger
+
+	mu   sync.Mutex
+	byID map[int64]*loop
+}
+
+// loop is one repository's.
+type loop struct {
+	*reconcile.Reconciler
+	installation int64
+	address      string
+}
+
+func (l *loops) reconcile(ctx context.Context, at handlers.Repository) (time.Time, error) {
+	login, err := l.app.Login(ctx)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("who the App is: %w", err)
+	}
+	result, err := l.of(ctx, at, login).Run(ctx)
+	if err != nil {
+		return until(err), err
+	}
+	return result.Next, nil
+}
+
+// of is a repository's loop. A repository that moved or was installed anew
+// begins with an empty memory; its mirror stays.
+func (l *loops) of(ctx context.Context, at handlers.Repository, login string) *loop {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	address := at.Owner + "/" + at.Name
+	if known := l.byID[at.ID]; known != nil && known.installation == at.InstallationID && known.address == address {
+		return known
+	}
+	repository := l.app.Repository(at.InstallationID, at.ID, at.Owner, at.Name)
+	git := l.mirrors.Open(gitrepo.Remote{
+		Key: strconv.FormatInt(at.ID, 10),
+		URL: strings.TrimSuffix(l.config.GitHub.webURL(), "/") + "/" + address + ".git",
+		Token: func(ctx context.Context, refused string) (string, error) {
+			return repository.TokenAfter(ctx, refused)
+		},
+	})
+	fresh := &loop{installation: at.InstallationID, address: address, Reconciler: reconcile.New(repository, git, reconcile.Options{
+		App: login, Author: l.author(login), Keys: l.keys, Now: time.Now, Nonce: rand.Text,
+	})}
+	l.byID[at.ID] = fresh
+	return fresh
+}
+
+// author is who git says made promobot's commits: by default the App's bot
+// user, with the address that GitHub gives accounts ("Setting your commit email
+// address", GitHub Docs).
+func (l *loops) author(login string) promotion.Person {
+	p := promotion.Person{Name: l.config.Git.AuthorName, Email: l.config.Git.AuthorEmail}
+	if p.Name == "" {
+		p.Name = login
+	}
+	if p.Email == "" {
+		p.Email = login + "@users.noreply.github.com"
+	}
+	return p
+}
+
+// until is when a failed run may be tried again; zero leaves it to the backoff.
+func until(err error) time.Time {
+	if limited, ok := asLimited(err); ok {
+		return limited.Until
+	}
+	return time.Time{}
+}

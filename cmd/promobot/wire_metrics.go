@@ -1,0 +1,55 @@
+package main
+
+import (
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/github"
+)
+
+// outboundMetrics count what leaves the process: what is scarce on GitHub.
+type outboundMetrics struct {
+	requests  *prometheus.CounterVec
+	remaining prometheus.Gauge
+	gitTime   *prometheus.HistogramVec
+}
+
+func newOutboundMetrics(registerer prometheus.Registerer) *outboundMetrics {
+	m := &outboundMetrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "promobot_github_requests_total", Help: "Requests to GitHub's API, by method, route and status; 304 costs no quota.",
+		}, []string{"method", "route", "status"}),
+		remaining: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "promobot_github_quota_remaining", Help: "Requests left in the hour, as the newest answer told.",
+		}),
+		gitTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "promobot_git_seconds", Help: "Time of git's uses of the network, by kind and result.",
+			Buckets: prometheus.ExponentialBuckets(0.01, 3, 9),
+		}, []string{"kind", "result"}),
+	}
+	registerer.MustRegister(m.requests, m.remaining, m.gitTime)
+	return m
+}
+
+func (m *outboundMetrics) request(o github.Observation) {
+	m.requests.WithLabelValues(o.Method, o.Route, strconv.Itoa(o.Status)).Inc()
+	if o.Remaining >= 0 {
+		m.remaining.Set(float64(o.Remaining))
+	}
+}
+
+func (m *outboundMetrics) git(kind string, d time.Duration, err error) {
+	result := "ok"
+	if err != nil {
+		result = "error"
+	}
+	m.gitTime.WithLabelValues(kind, result).Observe(d.Seconds())
+}
+
+func asLimited(err error) (*promotion.LimitedError, bool) {
+	return errors.AsType[*promotion.LimitedError](err)
+}
