@@ -64,6 +64,11 @@ func TestCheckRunLife(t *testing.T) {
 	if diff := cmp.Diff([]string{"check_run completed", "check_suite completed"}, names(w.drained())); diff != "" {
 		t.Errorf("webhooks of completing (-want +got):\n%s", diff)
 	}
+	states, err := w.CheckRuns("acme/shop", w.head)
+	w.must(err)
+	if len(states) != 2 || states[0].Writes != 2 || states[0].Conclusion != "neutral" || !cmp.Equal(states[0].Actions, []string{"retry"}) {
+		t.Errorf("check runs %+v, want promobot written twice, neutral, with a button", states)
+	}
 	annotations, _, err := w.bot.Checks.ListCheckRunAnnotations(t.Context(), "acme", "shop", run.GetID(), nil)
 	w.must(err)
 	if len(annotations) != 1 || annotations[0].GetPath() != "a b.yml" {

@@ -92,6 +92,8 @@ func TestRequests(t *testing.T) {
 	}{
 		{name: "conforming", request: request("GET", repo+"/git/ref/heads/a", "")},
 		{name: "ref of several segments", request: request("GET", repo+"/git/ref/heads/a/b/c", "")},
+		{name: "repository by its id", request: request("GET", "/api/v3/repositories/7/pulls?state=all", "")},
+		{name: "installation of a user", request: request("GET", "/api/v3/users/mona/installation", "")},
 		{name: "contents of the root", request: request("GET", repo+"/contents/?ref=a", "")},
 		{name: "literal before parameter", request: request("GET", repo+"/commits/a/b/check-runs?check_name=x&filter=latest", "")},
 		{name: "escaped segment", request: request("GET", repo+"/branches/a%2Fb/protection", "")},

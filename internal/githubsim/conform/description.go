@@ -177,6 +177,7 @@ func prepare(raw []byte) ([]byte, error) {
 	allowLabelArrays(paths)
 	allowStale(doc)
 	listInstallations(paths)
+	addUserInstallation(paths)
 	return json.Marshal(doc)
 }
 
@@ -229,6 +230,24 @@ func listInstallations(paths map[string]any) {
 	if list := dig(item, "get", "responses", "200", "content", "application/json", "schema"); list != nil {
 		list["items"] = map[string]any{"$ref": "#/components/schemas/installation"}
 	}
+}
+
+// addUserInstallation adds the user's counterpart of an organization's installation, which clients ask for in turn, where the
+// description was cut without it.
+func addUserInstallation(paths map[string]any) {
+	const path = "/users/{username}/installation"
+	item, _ := paths["/orgs/{org}/installation"].(map[string]any)
+	get := dig(item, "get")
+	if get == nil || paths[path] != nil {
+		return
+	}
+	paths[path] = map[string]any{"get": map[string]any{
+		"operationId": "apps/get-user-installation",
+		"parameters": []any{map[string]any{
+			"name": "username", "in": "path", "required": true, "schema": map[string]any{"type": "string"},
+		}},
+		"responses": get["responses"],
+	}}
 }
 
 func dig(node map[string]any, keys ...string) map[string]any {

@@ -84,9 +84,15 @@ func sortRoutes(routes []route) {
 	})
 }
 
+// byID is the form of a repository's paths that GitHub redirects to after a repository was renamed.
+var byID = regexp.MustCompile(`^/repositories/[0-9]+(/.*)?$`)
+
 // match finds the operation of a method and an escaped path (below the API's root), with the path's parameters unescaped.
 // The template is empty when no path fits; the operation is nil when the path has no such method.
 func (d *Description) match(method, path string) (template string, op *openapi3.Operation, params map[string]string) {
+	if tail := byID.FindStringSubmatch(path); tail != nil {
+		path = "/repos/-/-" + tail[1]
+	}
 	for i := range d.routes {
 		r := &d.routes[i]
 		found := r.pattern.FindStringSubmatch(path)
