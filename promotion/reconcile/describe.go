@@ -30,9 +30,14 @@ func (r *Reconciler) text(ctx context.Context, v *view, o *promotion.Observed, d
 	if t.Before == "" || t.Before == p.Landing {
 		return t, nil
 	}
-	brings, err := r.git.Between(ctx, t.Before, p.Landing, places(up), bringsShown+1)
-	if err != nil {
-		return t, fmt.Errorf("read what %s brings: %w", o.Key, err)
+	k := span{t.Before, p.Landing, up.Config.Place.Dir}
+	brings, known := r.memory.brings[k]
+	if !known {
+		var err error
+		if brings, err = r.git.Between(ctx, t.Before, p.Landing, places(up), bringsShown+1); err != nil {
+			return t, fmt.Errorf("read what %s brings: %w", o.Key, err)
+		}
+		r.memory.brings[k] = brings
 	}
 	if len(brings) > bringsShown {
 		t.More, brings = len(brings)-bringsShown, brings[:bringsShown]

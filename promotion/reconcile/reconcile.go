@@ -35,12 +35,33 @@ type Options struct {
 // costs a few reads; nothing is decided on it, but for one thing: a ledger that
 // no longer descends from the tip known here is not trusted.
 type memory struct {
-	tips     map[string]string       // newest trusted ledger entry, by ref
-	entries  map[string]decoded      // decoded ledger entries, by commit
-	checks   map[checkKey]checkState // check runs as last written or read
-	touches  map[string][]string     // paths a person's pull request changes, by head commit
-	changes  map[changeKey]changed   // whether a commit changes a projection
+	tips     map[string]string           // newest trusted ledger entry, by ref
+	entries  map[string]decoded          // decoded ledger entries, by commit
+	checks   map[checkKey]checkState     // check runs as last written or read
+	touches  map[string][]string         // paths a person's pull request changes, by head commit
+	changes  map[changeKey]changed       // whether a commit changes a projection
+	brings   map[span][]promotion.Commit // commits between two, which never change
 	problems map[promotion.Key]problem
+}
+
+// span is a part of a folder's history.
+type span struct{ older, newer, dir string }
+
+// remembered bounds each part of the memory; past it that part begins anew.
+const remembered = 20_000
+
+func (m *memory) trim() {
+	trim(m.entries)
+	trim(m.checks)
+	trim(m.touches)
+	trim(m.changes)
+	trim(m.brings)
+}
+
+func trim[K comparable, V any](part map[K]V) {
+	if len(part) > remembered {
+		clear(part)
+	}
 }
 
 // problem is a refusal by GitHub or git, which no snapshot can tell.
@@ -61,6 +82,7 @@ func New(github GitHub, git Git, o Options) *Reconciler {
 	return &Reconciler{github: github, git: git, o: o, memory: memory{
 		tips: map[string]string{}, entries: map[string]decoded{}, checks: map[checkKey]checkState{},
 		touches: map[string][]string{}, changes: map[changeKey]changed{}, problems: map[promotion.Key]problem{},
+		brings: map[span][]promotion.Commit{},
 	}}
 }
 
@@ -81,6 +103,7 @@ const maxPasses = 12
 // could not be looked at; what could be done is done all the same.
 func (r *Reconciler) Run(ctx context.Context) (Result, error) {
 	var res Result
+	defer r.memory.trim()
 	for range maxPasses {
 		if err := ctx.Err(); err != nil {
 			return res, err
