@@ -11,8 +11,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	"github.com/palantir/go-githubapp/githubapp"
 )
 
 // Config is the server's configuration. A setting's name is its keys joined by
@@ -32,19 +30,20 @@ type Config struct {
 	Log           LogConfig     `key:"log"`
 }
 
-// ServerConfig is where the program listens and how it is reached.
+// ServerConfig is where the program listens.
 type ServerConfig struct {
-	Address   string `key:"address"`    // host:port to listen on
-	PublicURL string `key:"public_url"` // where people reach it; "" if they do not
+	Address string `key:"address"` // host:port to listen on
 }
 
 // GitHubConfig is which GitHub, and which App there.
 type GitHubConfig struct {
-	APIURL        string `key:"api_url"` // REST, version 3
-	WebURL        string `key:"web_url"` // "" is derived from APIURL
-	AppID         int64  `key:"app_id"`
-	PrivateKey    Secret `key:"private_key"` // PEM
-	WebhookSecret Secret `key:"webhook_secret"`
+	APIURL     string `key:"api_url"` // REST, version 3
+	WebURL     string `key:"web_url"` // "" is derived from APIURL
+	AppID      int64  `key:"app_id"`
+	PrivateKey Secret `key:"private_key"` // PEM
+	// PreviousPrivateKey still counts for what was signed with it.
+	PreviousPrivateKey Secret `key:"previous_private_key"`
+	WebhookSecret      Secret `key:"webhook_secret"`
 }
 
 // QueueConfig tunes the queue.
@@ -116,26 +115,4 @@ func derivedWebURL(api string) string {
 		return u.Scheme + "://" + u.Host + "/"
 	}
 	return ""
-}
-
-// graphQLURL is the API's other door (docs: "Forming calls with GraphQL", "GHES:
-// Getting started with the GraphQL API").
-func graphQLURL(api string) string {
-	base := strings.TrimSuffix(api, "/")
-	if server, ok := strings.CutSuffix(base, "/v3"); ok {
-		return server + "/graphql"
-	}
-	return base + "/graphql"
-}
-
-// githubApp is the part that go-githubapp's client creators take.
-func (c GitHubConfig) githubApp() githubapp.Config {
-	var app githubapp.Config
-	app.WebURL = c.webURL()
-	app.V3APIURL = c.APIURL
-	app.V4APIURL = graphQLURL(c.APIURL)
-	app.App.IntegrationID = c.AppID
-	app.App.PrivateKey = c.PrivateKey.Reveal()
-	app.App.WebhookSecret = c.WebhookSecret.Reveal()
-	return app
 }

@@ -54,9 +54,6 @@ func (l *loader) checkServer(c ServerConfig) {
 	if _, port, err := net.SplitHostPort(c.Address); err != nil || port == "" {
 		l.problem(l.where("server.address"), "server.address: %q is not an address to listen on; write host:port, or :port for all interfaces", c.Address)
 	}
-	if c.PublicURL != "" {
-		l.checkURL("server.public_url", c.PublicURL)
-	}
 }
 
 func (l *loader) checkGitHub(c *GitHubConfig) {
@@ -77,21 +74,29 @@ func (l *loader) checkGitHub(c *GitHubConfig) {
 	}
 	if c.PrivateKey.IsZero() {
 		l.problem(l.where("github.private_key"), "github.private_key is missing; make one on the App's settings page, and name its file as github.private_key_file")
-	} else {
-		// Whoever gives the key in a variable often has its line ends written out.
-		if key := c.PrivateKey.Reveal(); !strings.Contains(strings.TrimSpace(key), "\n") {
-			c.PrivateKey = Secret{strings.ReplaceAll(key, `\n`, "\n")}
-		}
-		// The parser's own words could hold parts of the key.
-		if _, err := jwt.ParseRSAPrivateKeyFromPEM([]byte(c.PrivateKey.Reveal())); err != nil {
-			l.problem(l.where("github.private_key"), "github.private_key is not an RSA key in PEM form; use the .pem file as GitHub gave it")
-		}
 	}
+	l.checkKey("github.private_key", &c.PrivateKey)
+	l.checkKey("github.previous_private_key", &c.PreviousPrivateKey)
 	switch secret := c.WebhookSecret.Reveal(); {
 	case secret == "":
 		l.problem(l.where("github.webhook_secret"), "github.webhook_secret is missing; make one with \"openssl rand -hex 32\" and write it on the App's settings page too")
 	case strings.TrimSpace(secret) != secret:
 		l.problem(l.where("github.webhook_secret"), "github.webhook_secret begins or ends with a blank, which is surely not meant")
+	}
+}
+
+// checkKey takes an RSA key in PEM form, or none.
+func (l *loader) checkKey(name string, s *Secret) {
+	if s.IsZero() {
+		return
+	}
+	// Whoever gives the key in a variable often has its line ends written out.
+	if key := s.Reveal(); !strings.Contains(strings.TrimSpace(key), "\n") {
+		*s = Secret{strings.ReplaceAll(key, `\n`, "\n")}
+	}
+	// The parser's own words could hold parts of the key.
+	if _, err := jwt.ParseRSAPrivateKeyFromPEM([]byte(s.Reveal())); err != nil {
+		l.problem(l.where(name), "%s is not an RSA key in PEM form; use the .pem file as GitHub gave it", name)
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 // Wiring: the only place where GitHub, git, the loop and the queue meet.
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -37,7 +38,11 @@ func wire(_ context.Context, config Config, log zerolog.Logger, metrics promethe
 	if err != nil {
 		return Parts{}, fmt.Errorf("github: %w", err)
 	}
-	keys, err := state.NewKeys(key)
+	signing := [][]byte{bytes.TrimSpace(key)}
+	if !config.GitHub.PreviousPrivateKey.IsZero() {
+		signing = append(signing, bytes.TrimSpace([]byte(config.GitHub.PreviousPrivateKey.Reveal())))
+	}
+	keys, err := state.NewKeys(signing...)
 	if err != nil {
 		return Parts{}, err
 	}
