@@ -65,10 +65,10 @@ func routeOf(path string) string {
 		switch {
 		case s == "contents" && i == 3:
 			return "/" + strings.Join(append(segments[:i+1:i+1], "{path}"), "/")
-		case number.MatchString(s):
-			segments[i] = "{number}"
 		case commit.MatchString(s):
 			segments[i] = "{commit}"
+		case number.MatchString(s):
+			segments[i] = "{number}"
 		}
 	}
 	return "/" + strings.Join(segments, "/")

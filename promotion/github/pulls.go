@@ -29,8 +29,8 @@ const (
 	maxFiles = 3000
 )
 
-// OpenPullRequests lists the open pull requests, the oldest first: so the
-// earlier pages stay the same when one is opened, and cost nothing.
+// OpenPullRequests lists the open pull requests, the oldest first: so one that
+// is opened meanwhile moves no other to another page.
 func (r *Repository) OpenPullRequests(ctx context.Context) ([]promotion.PullRequest, error) {
 	const doing = "listing the open pull requests"
 	list, _, err := r.list(ctx, gh.PullRequestListOptions{State: "open", Sort: "created", Direction: "asc"}, nil)

@@ -122,6 +122,33 @@ func TestCacheIsBounded(t *testing.T) {
 	}
 }
 
+// What is told for metrics names no repository, no path and no commit.
+func TestObservationsNameNobody(t *testing.T) {
+	s := newServer(t)
+	s.serveFile()
+	s.on("GET /repos/acme/shop/commits/"+head+"/check-runs", answer(http.StatusOK, obj{"total_count": 0}))
+	s.on("GET /repos/acme/shop/pulls/7", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	var seen observations
+	r := s.repository(func(o *github.Options) { o.Observe = seen.tell })
+	_ = do(t.Context(), r)
+	_, _ = r.CheckRuns(t.Context(), head)
+	_, _ = r.PullRequest(t.Context(), 7)
+	var got []string
+	for _, o := range seen.all {
+		got = append(got, fmt.Sprint(o.Route, " ", o.Status))
+	}
+	want := []string{
+		"/app/installations/{number}/access_tokens 201",
+		"/repos/{owner}/{repo}/contents/{path} 200",
+		"/repos/{owner}/{repo}/commits/{commit}/check-runs 200",
+		"/app 200",
+		"/repos/{owner}/{repo}/pulls/{number} 0",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("routes (-want +got):\n%s", diff)
+	}
+}
+
 func TestRequestsSayWhoAsks(t *testing.T) {
 	s := newServer(t)
 	var header http.Header
