@@ -52,10 +52,8 @@ func (st *store) entryAt(ctx context.Context, tip, path string) (treeEntry, erro
 // cleanContentPath refuses paths that name nothing in a tree.
 func cleanContentPath(path string) (string, error) {
 	path = strings.Trim(path, "/")
-	for seg := range strings.SplitSeq(path, "/") {
-		if (seg == "" && path != "") || seg == "." || seg == ".." || strings.ContainsAny(seg, "\x00") {
-			return "", unprocessable("path contains a malformed path component")
-		}
+	if path != "" && !properPath(path) {
+		return "", unprocessable("path contains a malformed path component")
 	}
 	return path, nil
 }
@@ -111,8 +109,8 @@ func (s *Server) getContents(c *call) (reply, error) {
 		}
 		return ok(list), nil
 	}
-	if strings.Contains(c.r.Header.Get("Accept"), ".raw") && at.kind == "blob" {
-		return reply{status: http.StatusOK, body: rawBody(o.data)}, nil
+	if at.kind == "blob" && wantsRaw(c) {
+		return ok(rawBody(o.data)), nil
 	}
 	if at.size > maxContentFile {
 		return reply{}, &apiError{
@@ -134,6 +132,9 @@ func (s *Server) getContents(c *call) (reply, error) {
 
 // rawBody is an answer that is no JSON.
 type rawBody []byte
+
+// wantsRaw tells whether the caller asked for the bytes themselves (Media types).
+func wantsRaw(c *call) bool { return strings.Contains(c.r.Header.Get("Accept"), "raw") }
 
 // contentJSON is one entry without its content. e.name is its path.
 func (s *Server) contentJSON(r *repository, ref string, e treeEntry) obj {

@@ -192,6 +192,16 @@ func (s *Server) getTree(c *call) (reply, error) {
 	return ok(s.treeJSON(c.repo, id, entries)), nil
 }
 
+// properPath tells whether a tree may hold a path: git ignores others silently.
+func properPath(path string) bool {
+	for seg := range strings.SplitSeq(path, "/") {
+		if seg == "" || seg == "." || seg == ".." || strings.EqualFold(seg, ".git") || strings.Contains(seg, "\x00") {
+			return false
+		}
+	}
+	return true
+}
+
 func (s *Server) createTree(c *call) (reply, error) {
 	var in struct {
 		Base string `json:"base_tree"`
@@ -216,7 +226,7 @@ func (s *Server) createTree(c *call) (reply, error) {
 		trees := map[string]string{} // whole folders
 		for _, e := range in.Tree {
 			switch {
-			case e.Path == "" || strings.HasPrefix(e.Path, "/") || strings.ContainsAny(e.Path, "\x00"):
+			case !properPath(e.Path):
 				return unprocessable("tree.path contains a malformed path component")
 			case e.Content != nil:
 				blob, err := c.repo.store.writeObject("blob", []byte(*e.Content))
@@ -273,6 +283,9 @@ func (s *Server) getBlob(c *call) (reply, error) {
 	o, err := c.object(c.param("file_sha"), "blob")
 	if err != nil {
 		return reply{}, err
+	}
+	if wantsRaw(c) {
+		return ok(rawBody(o.data)), nil
 	}
 	return ok(obj{
 		"sha": o.id, "node_id": nodeID("Blob", o.id), "size": len(o.data), "url": c.repo.api(s, "/git/blobs/%s", o.id),
