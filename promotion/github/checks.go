@@ -61,7 +61,7 @@ func checkRun(run *gh.CheckRun) reconcile.CheckRun {
 	out := run.GetOutput()
 	return reconcile.CheckRun{
 		ID: run.GetID(), Name: run.GetName(), Commit: run.GetHeadSHA(), Status: run.GetStatus(), Conclusion: run.GetConclusion(),
-		ExternalID: run.GetExternalID(), DetailsURL: run.GetDetailsURL(),
+		ExternalID: run.GetExternalID(),
 		Title: out.GetTitle(), Summary: out.GetSummary(), Text: out.GetText(),
 	}
 }
@@ -109,12 +109,12 @@ func (r *Repository) writeOnce(ctx context.Context, c reconcile.CheckRun, notes 
 	var err error
 	if c.ID == 0 {
 		run, _, err = r.client.Checks.CreateCheckRun(ctx, owner, name, gh.CreateCheckRunOptions{
-			Name: c.Name, HeadSHA: c.Commit, DetailsURL: given(c.DetailsURL), ExternalID: external,
+			Name: c.Name, HeadSHA: c.Commit, ExternalID: external,
 			Status: given(c.Status), Conclusion: conclusion, Output: output,
 		})
 	} else {
 		run, _, err = r.client.Checks.UpdateCheckRun(ctx, owner, name, c.ID, gh.UpdateCheckRunOptions{
-			Name: c.Name, DetailsURL: given(c.DetailsURL), ExternalID: external,
+			Name: c.Name, ExternalID: external,
 			Status: given(c.Status), Conclusion: conclusion, Output: output,
 		})
 	}

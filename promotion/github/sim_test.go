@@ -68,10 +68,10 @@ func TestOnePromotion(t *testing.T) {
 	w.must(w.repo.MergePullRequest(ctx, reconcile.MergeRequest{Number: opened.Number, Head: head, Method: "squash", Title: "qa: 1 → 2", Message: "Promotion-Id: abc"}))
 	merged, err := w.repo.PullRequest(ctx, opened.Number)
 	w.must(err)
-	refs, err := w.Refs(shop)
+	main, _, err := w.olga.Git.GetRef(ctx, "acme", "shop", "heads/main")
 	w.must(err)
 	wantPull.Title, wantPull.Body = "qa: 1 → 2 now", "because\n"
-	wantPull.Open, wantPull.Merged, wantPull.MergedBy, wantPull.MergeCommit = false, true, "promobot[bot]", refs["refs/heads/main"]
+	wantPull.Open, wantPull.Merged, wantPull.MergedBy, wantPull.MergeCommit = false, true, "promobot[bot]", main.GetObject().GetSHA()
 	wantPull.MergedAt, wantPull.ClosedAt, wantPull.Commits = w.clock.Now(), w.clock.Now(), 1
 	if diff := cmp.Diff(wantPull, merged, cmpopts.IgnoreFields(promotion.PullRequest{}, "Mergeable")); diff != "" {
 		t.Errorf("merged pull request (-want +got):\n%s", diff)
@@ -491,7 +491,7 @@ func TestDecoration(t *testing.T) {
 	w.commit("promobot/shop/qa/1", "version: 2\n")
 	w.commit("promobot/shop/qa/2", "version: 2\n")
 	w.commit("promobot/shop/qa/3", "version: 2\n")
-	open := func(n reconcile.NewPullRequest) githubsim.PullState {
+	open := func(n reconcile.NewPullRequest) *gh.PullRequest {
 		t.Helper()
 		n.Base, n.Title, n.Body = "main", "t", "b"
 		p, err := w.repo.CreatePullRequest(ctx, n)
@@ -499,16 +499,20 @@ func TestDecoration(t *testing.T) {
 		return w.pull(p.Number)
 	}
 	p := open(reconcile.NewPullRequest{Branch: "promobot/shop/qa/1", Labels: []string{"promotion", "qa"}, Assignees: []string{"olga"}})
-	slices.Sort(p.Labels)
-	if diff := cmp.Diff([][]string{{"promotion", "qa"}, {"olga"}}, [][]string{p.Labels, p.Assignees}); diff != "" {
+	var labels []string
+	for _, l := range p.Labels {
+		labels = append(labels, l.GetName())
+	}
+	slices.Sort(labels)
+	if diff := cmp.Diff([][]string{{"promotion", "qa"}, {"olga"}}, [][]string{labels, names(p.Assignees)}); diff != "" {
 		t.Errorf("labels, assignees (-want +got):\n%s", diff)
 	}
 	p = open(reconcile.NewPullRequest{Branch: "promobot/shop/qa/2", Reviewers: []string{"mona"}})
-	if diff := cmp.Diff([]string{"mona"}, p.Reviewers); diff != "" {
+	if diff := cmp.Diff([]string{"mona"}, names(p.RequestedReviewers)); diff != "" {
 		t.Errorf("reviewers (-want +got):\n%s", diff)
 	}
 	p = open(reconcile.NewPullRequest{Branch: "promobot/shop/qa/3", Reviewers: []string{"nobody-here", "acme/no-team"}})
-	if !p.Open || len(p.Reviewers) != 0 {
+	if p.GetState() != "open" || len(p.RequestedReviewers) != 0 {
 		t.Errorf("with reviewers that GitHub refuses: %+v", p)
 	}
 }

@@ -149,15 +149,19 @@ func (w *world) tokens() int {
 	}))
 }
 
-func (w *world) pull(number int) githubsim.PullState {
+// pull is a pull request as olga sees it.
+func (w *world) pull(number int) *gh.PullRequest {
 	w.t.Helper()
-	all, err := w.Pulls(shop)
+	p, _, err := w.olga.PullRequests.Get(w.t.Context(), "acme", "shop", number)
 	w.must(err)
-	for _, p := range all {
-		if p.Number == number {
-			return p
-		}
+	return p
+}
+
+// names are the logins of people.
+func names(people []*gh.User) []string {
+	var out []string
+	for _, u := range people {
+		out = append(out, u.GetLogin())
 	}
-	w.t.Fatalf("there is no #%d", number)
-	return githubsim.PullState{}
+	return out
 }
