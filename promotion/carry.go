@@ -4,6 +4,7 @@ package promotion
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/promobot/promobot/promotion/config"
@@ -119,12 +120,7 @@ func open(s *Snapshot, o *Observed, p state.Promotion) Decision {
 func promotionID(body string) string { return state.ParseTrailers(body)[state.TrailerID] }
 
 func comesFrom(o *Observed, from string) bool {
-	for _, f := range o.Config.From {
-		if f == from {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(o.Config.From, from)
 }
 
 // move keeps the pull request, and puts something newer, or the same on today's
@@ -314,12 +310,7 @@ func kindsGate(e *config.Environment, c *content.Result) Gate {
 }
 
 func allowed(e *config.Environment, k content.Kind) bool {
-	for _, a := range e.Allow {
-		if a == k {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(e.Allow, k)
 }
 
 // githubGate is GitHub's own word on whether a pull request can be merged

@@ -62,7 +62,7 @@ func checkRun(run *gh.CheckRun) reconcile.CheckRun {
 	return reconcile.CheckRun{
 		ID: run.GetID(), Name: run.GetName(), Commit: run.GetHeadSHA(), Status: run.GetStatus(), Conclusion: run.GetConclusion(),
 		ExternalID: run.GetExternalID(),
-		Title: out.GetTitle(), Summary: out.GetSummary(), Text: out.GetText(),
+		Title:      out.GetTitle(), Summary: out.GetSummary(), Text: out.GetText(),
 	}
 }
 

@@ -153,7 +153,7 @@ func TestCheckRunsOfOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []reconcile.CheckRun{{ID: 1, Name: "promobot", Commit: head, Status: "completed", Conclusion: "neutral", ExternalID: "h", DetailsURL: "https://p.test", Title: "t", Summary: "s"}}
+	want := []reconcile.CheckRun{{ID: 1, Name: "promobot", Commit: head, Status: "completed", Conclusion: "neutral", ExternalID: "h", Title: "t", Summary: "s"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("check runs (-want +got):\n%s", diff)
 	}

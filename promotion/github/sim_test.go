@@ -50,7 +50,7 @@ func TestOnePromotion(t *testing.T) {
 		t.Errorf("open pull requests (-want +got):\n%s", diff)
 	}
 	check := reconcile.CheckRun{
-		Name: "promobot", Commit: head, Status: "completed", Conclusion: "neutral", ExternalID: "h1", DetailsURL: "https://promobot.test/x",
+		Name: "promobot", Commit: head, Status: "completed", Conclusion: "neutral", ExternalID: "h1",
 		Title: "waits", Summary: "Nothing to do for you.", Text: "| a | b |",
 	}
 	check.ID, err = w.repo.WriteCheckRun(ctx, check)

@@ -50,6 +50,10 @@ func (r *Reconciler) act(ctx context.Context, v *view, ds []promotion.Decision) 
 		}
 		if st := claims[e.observed]; st != nil {
 			steps = append(steps, st)
+			if e.kind == state.KindClaim {
+				// Nobody else can know the commit yet: it has no check run.
+				r.memory.checks[checkKey{st.p.Commit, checkName}] = checkState{}
+			}
 		}
 		if del := deletion(v, ds, e.observed); del != nil {
 			branches = append(branches, *del)

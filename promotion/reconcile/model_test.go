@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 400, "how many seeds TestModel runs")
+	seeds = flag.Int("seeds", 2000, "how many seeds TestModel runs")
 	first = flag.Uint64("seed", 1, "the first seed TestModel runs")
 )
 
@@ -56,7 +56,7 @@ var environments = []string{"qa", "staging-us", "staging-eu", "prod-us", "prod-e
 func TestModel(t *testing.T) {
 	n := *seeds
 	if testing.Short() {
-		n = min(n, 100)
+		n = min(n, 200)
 	}
 	t.Logf("seeds %d to %d", *first, *first+uint64(n)-1)
 	for seed := *first; seed < *first+uint64(n); seed++ {

@@ -56,12 +56,9 @@ type fallback struct {
 // be read. What is still missing then is a doubt, and doubts wait.
 const maxRounds = 5
 
-func (r *Reconciler) observe(ctx context.Context) (*view, error) {
+func (r *Reconciler) observe(ctx context.Context, repo promotion.Repository) (*view, error) {
 	v := &view{fresh: map[int]freshPull{}, heads: map[string]headPulls{}, blobs: content.Blobs{}}
-	repo, err := r.github.Repository(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read repository: %w", err)
-	}
+	var err error
 	if v.pulls, err = r.github.OpenPullRequests(ctx); err != nil {
 		return nil, fmt.Errorf("list open pull requests: %w", err)
 	}

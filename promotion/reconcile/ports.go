@@ -68,7 +68,6 @@ type CheckRun struct {
 	Status      string // completed, or in_progress while merging must be blocked
 	Conclusion  string // success, neutral or failure
 	ExternalID  string // hash of what is shown, to know it again
-	DetailsURL  string
 	Title       string
 	Summary     string
 	Text        string

@@ -104,11 +104,15 @@ const maxPasses = 12
 func (r *Reconciler) Run(ctx context.Context) (Result, error) {
 	var res Result
 	defer r.memory.trim()
+	repo, err := r.github.Repository(ctx)
+	if err != nil {
+		return res, fmt.Errorf("read repository: %w", err)
+	}
 	for range maxPasses {
 		if err := ctx.Err(); err != nil {
 			return res, err
 		}
-		v, err := r.observe(ctx)
+		v, err := r.observe(ctx, repo)
 		if err != nil {
 			return res, err
 		}

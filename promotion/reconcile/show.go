@@ -172,6 +172,7 @@ func (r *Reconciler) writeCheck(ctx context.Context, commit string, c texts.Chec
 	}
 	id, err := r.github.WriteCheckRun(ctx, CheckRun{
 		ID: known.id, Name: checkName, Commit: commit, Status: c.Status, Conclusion: c.Conclusion, ExternalID: hash,
+		Title: c.Title, Summary: c.Summary, Text: c.Text, Annotations: as,
 	})
 	if err != nil {
 		return err
