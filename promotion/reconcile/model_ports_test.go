@@ -226,6 +226,9 @@ func (r *replica) WriteCheckRun(_ context.Context, c reconcile.CheckRun) (int64,
 	return do(r, "write check run", func() (int64, error) {
 		w := r.w
 		w.writes++
+		if c.Title == "" || c.Summary == "" || c.Status == "completed" && c.Conclusion == "" {
+			w.breaks("Answered", "a check run on %.7s says nothing", c.Commit)
+		}
 		list := w.checks[c.Commit]
 		for i := range list {
 			if list[i].ID == c.ID {
