@@ -93,6 +93,14 @@ func revisions(s *promotion.Snapshot, ds []promotion.Decision) []texts.Revision 
 		if offer := ds[i].Offer; offer != nil {
 			add(offer.Landing.Revision, o.Key.Pipeline)
 		}
+		if ds[i].Standing == promotion.Absent && ds[i].Reason != "" {
+			// A hole on the way is never jumped over: what stands before it says so.
+			for _, from := range o.Config.From {
+				if up := s.Upstream(o, from); up != nil && len(up.Landings) > 0 {
+					add(up.Landings[0].Revision, o.Key.Pipeline)
+				}
+			}
+		}
 		if st := o.Ledger.State; st != nil && st.Promotion != nil && (!st.Promotion.Status.Ended() || s.Now.Sub(o.Ledger.At) < shownFor) {
 			add(st.Promotion.Revision, o.Key.Pipeline)
 		}
