@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// tokensFor answers token requests by what they are narrowed to.
+// fallbackToken answers requests for a token of .github, and gives others.
 func (s *server) fallbackToken(h http.HandlerFunc) {
 	s.on(tokenLine, func(w http.ResponseWriter, r *http.Request) {
 		all := s.seen(tokenLine)

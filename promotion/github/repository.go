@@ -32,9 +32,6 @@ type Repository struct {
 	owner, name string
 }
 
-// ID is the repository's id, which never changes.
-func (r *Repository) ID() int64 { return r.id }
-
 // Address is where the repository was last seen.
 func (r *Repository) Address() (owner, name string) {
 	r.mu.Lock()
