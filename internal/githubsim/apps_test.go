@@ -285,3 +285,26 @@ func TestInstallationEvents(t *testing.T) {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 }
+
+func TestRepositoryEvents(t *testing.T) {
+	w := newWorld(t)
+	box := newInbox(t)
+	watcher, err := w.CreateApp(githubsim.AppOptions{Owner: "acme", Name: "Watcher", WebhookURL: box.url, Events: []string{"repository"}})
+	w.must(err)
+	_, err = w.Install(watcher.ID, "acme", "shop")
+	w.must(err)
+	w.drained()
+	box.take()
+	w.must(w.RenameRepository("acme/shop", "store"))
+	w.must(w.ArchiveRepository("acme/store"))
+	w.must(w.DeleteRepository("acme/store"))
+	w.drained()
+	want := []string{"repository renamed", "repository archived", "installation_repositories removed", "repository deleted"}
+	list := box.take()
+	if diff := cmp.Diff(want, names(list)); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	if status, _, _ := w.ask("GET", "/repos/acme/store", "token "+w.token("olga")); status != 404 {
+		t.Errorf("a deleted repository is answered %d", status)
+	}
+}

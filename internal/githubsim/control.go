@@ -109,6 +109,7 @@ func (s *Server) CreateRepository(ctx context.Context, owner, name string, o Rep
 		issues: map[int]*issue{}, labels: map[string]*label{},
 	}
 	s.model.repositories[r.id] = r
+	s.model.stores = append(s.model.stores, st)
 	s.model.byName[strings.ToLower(r.fullName())] = r
 	s.emit(r, "repository", "created", account, obj{})
 	for _, inst := range s.model.sortedInstallations() {
@@ -175,6 +176,11 @@ func (s *Server) DeleteRepository(repo string) error {
 		r.deleted = true
 		maps.DeleteFunc(s.model.byName, func(_ string, other *repository) bool { return other == r })
 		delete(s.model.repositories, r.id)
+		for _, inst := range s.model.sortedInstallations() {
+			if inst.covers(r) {
+				s.emitInstallationRepositories(inst, "removed", []*repository{r}, r.owner)
+			}
+		}
 		return obj{}, nil
 	})
 }

@@ -14,7 +14,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/cgi"
-	"net/http/httptest"
 	"strings"
 )
 
@@ -215,17 +214,36 @@ func (s *Server) serveReceivePack(w http.ResponseWriter, r *http.Request, repo *
 		p.writeRefusal(w, refusals)
 		return
 	}
-	answer := httptest.NewRecorder()
+	answer := &heldAnswer{header: http.Header{}, status: http.StatusOK}
 	s.backend(answer, r, repo, who, receivePack, body)
 	if err := s.afterPush(ctx, repo, who.actor()); err != nil {
 		http.Error(w, "following the push failed: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
-	for name, values := range answer.Header() {
+	for name, values := range answer.header {
 		w.Header()[name] = values
 	}
-	w.WriteHeader(answer.Code)
-	_, _ = w.Write(answer.Body.Bytes()) // a client that went away needs no answer
+	w.WriteHeader(answer.status)
+	_, _ = w.Write(answer.body.Bytes()) // a client that went away needs no answer
+}
+
+// heldAnswer keeps what git answered until its effects are known.
+type heldAnswer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (h *heldAnswer) Header() http.Header { return h.header }
+
+func (h *heldAnswer) WriteHeader(status int) { h.status = status }
+
+func (h *heldAnswer) Write(data []byte) (int, error) {
+	n, err := h.body.Write(data)
+	if err != nil {
+		return n, fmt.Errorf("holding the answer of git: %w", err)
+	}
+	return n, nil
 }
 
 // afterPush finds what moved in the bare repository and lets it take effect.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -235,10 +236,7 @@ func (st *store) updateRefs(ctx context.Context, updates ...refUpdate) error {
 // closeStores ends the object readers of all repositories.
 func (s *Server) closeStores() {
 	s.mu.Lock()
-	stores := make([]*store, 0, len(s.model.repositories))
-	for _, r := range s.model.repositories {
-		stores = append(stores, r.store)
-	}
+	stores := slices.Clone(s.model.stores)
 	s.mu.Unlock()
 	for _, st := range stores {
 		st.close()

@@ -186,6 +186,7 @@ type model struct {
 	installations map[int64]*installation
 	tokens        map[string]*token
 	repositories  map[int64]*repository
+	stores        []*store               // of all repositories, deleted ones too
 	byName        map[string]*repository // lower-case owner/name, with old names of renamed ones
 }
 

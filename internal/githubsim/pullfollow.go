@@ -68,6 +68,7 @@ func (s *Server) planPulls(ctx context.Context, r *repository, updates []refUpda
 	s.mu.Unlock()
 
 	var plan pullPlan
+	gained := map[string]map[string]bool{} // branch → the commits it gained
 	for _, a := range list {
 		m := pullMove{number: a.number}
 		if a.hasB {
@@ -85,7 +86,14 @@ func (s *Server) planPulls(ctx context.Context, r *repository, updates []refUpda
 			}
 			m.stats, m.empty = stats, stats.commits == 0
 		}
-		if !m.deleted && a.hasB {
+		if !m.deleted && a.hasB && gained[a.baseTo.name] == nil {
+			commits, err := r.store.gained(ctx, a.baseTo)
+			if err != nil {
+				return plan, err
+			}
+			gained[a.baseTo.name] = commits
+		}
+		if !m.deleted && gained[a.baseTo.name][a.head] {
 			by, err := r.store.broughtIn(ctx, a.baseTo, a.head)
 			if err != nil {
 				return plan, err
@@ -102,18 +110,23 @@ func (s *Server) planPulls(ctx context.Context, r *repository, updates []refUpda
 	return plan, r.store.updateRefs(ctx, blind...)
 }
 
+// gained are the commits that an update brought into a branch that was there
+// before. One list serves all pull requests of the branch.
+func (st *store) gained(ctx context.Context, u refUpdate) (map[string]bool, error) {
+	out := map[string]bool{}
+	if u.old == zeroID {
+		return out, nil
+	}
+	ids, err := st.commitsBetween(ctx, u.old, u.new)
+	for _, id := range ids {
+		out[id] = true
+	}
+	return out, err
+}
+
 // broughtIn is the first commit of the base's first-parent history that
-// contains head, if the update brought it in; else "".
+// contains head, which the update brought in.
 func (st *store) broughtIn(ctx context.Context, base refUpdate, head string) (string, error) {
-	if base.old == zeroID {
-		return "", nil
-	}
-	if _, err := st.run(ctx, gitInput{}, "merge-base", "--is-ancestor", head, base.new); err != nil {
-		if gitExit(err) == 1 {
-			return "", nil
-		}
-		return "", err
-	}
 	out, err := st.run(ctx, gitInput{}, "rev-list", "--first-parent", "--ancestry-path", "--reverse", base.new, "^"+base.old, "^"+head)
 	if err != nil {
 		return "", err

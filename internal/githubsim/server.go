@@ -64,6 +64,10 @@ type Server struct {
 	owned    sync.WaitGroup
 	outgoing http.Client
 
+	// inflight is held for reading by every request, so that Close can wait
+	// for them. Taken before all other locks.
+	inflight sync.RWMutex
+
 	mu     sync.Mutex
 	closed bool
 	url    string
@@ -132,6 +136,12 @@ func New(o Options) (*Server, error) {
 
 // ServeHTTP answers one request through all layers.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.inflight.RLock()
+	defer s.inflight.RUnlock()
+	if s.life.Err() != nil {
+		http.Error(w, "the simulator is closed", http.StatusServiceUnavailable)
+		return
+	}
 	s.wrapped.ServeHTTP(w, r)
 }
 
@@ -218,6 +228,10 @@ func (s *Server) Close() error {
 	}
 	s.endLife()
 	s.closeStores()
+	// Requests that came before the end of the life are let out.
+	s.inflight.Lock()
+	s.inflight.Unlock() //nolint:staticcheck // waiting is all there is to do
+	s.closeStores()     // those that they opened
 	s.owned.Wait()
 	s.outgoing.CloseIdleConnections()
 	if s.ownsDir {

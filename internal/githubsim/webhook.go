@@ -161,16 +161,7 @@ func (s *Server) deliverHooks() {
 		d, wait := s.hooks.take(s.clock())
 		s.mu.Unlock()
 		if d == nil {
-			var due <-chan time.Time
-			if wait > 0 {
-				timer := time.NewTimer(wait)
-				defer timer.Stop()
-				due = timer.C
-			}
-			select {
-			case <-s.hooks.changed:
-			case <-due:
-			case <-s.life.Done():
+			if !s.awaitHooks(wait) {
 				return
 			}
 			continue
@@ -182,6 +173,24 @@ func (s *Server) deliverHooks() {
 		s.hooks.release()
 		s.mu.Unlock()
 	}
+}
+
+// awaitHooks waits until there may be something to send, by the time given at
+// the latest (0: without limit). It is false when the server ends.
+func (s *Server) awaitHooks(limit time.Duration) bool {
+	var due <-chan time.Time
+	if limit > 0 {
+		timer := time.NewTimer(limit)
+		defer timer.Stop()
+		due = timer.C
+	}
+	select {
+	case <-s.hooks.changed:
+	case <-due:
+	case <-s.life.Done():
+		return false
+	}
+	return true
 }
 
 // take removes the first delivery that is due, or tells how long until one is.
