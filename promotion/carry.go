@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/promobot/promobot/promotion/config"
 	"github.com/promobot/promobot/promotion/content"
@@ -226,7 +227,8 @@ func gate(s *Snapshot, o *Observed, p state.Promotion) Decision {
 	}
 	d := Decision{Standing: Waiting, Reason: g.Text, Gates: gates}
 	if again {
-		d.Until = s.Now.Add(retryMergeable)
+		// GitHub mostly knows within seconds; if it does not, ask less and less often.
+		d.Until = s.Now.Add(min(max(retryMergeable, s.Now.Sub(p.Claimed)/4), 2*time.Minute))
 	}
 	return d
 }

@@ -145,11 +145,12 @@ func (l *loops) reconcile(ctx context.Context, at handlers.Repository) (time.Tim
 func (l *loops) of(ctx context.Context, at handlers.Repository, login string) *loop {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	address := at.Owner + "/" + at.Name
+	repository := l.app.Repository(at.InstallationID, at.ID, at.Owner, at.Name)
+	owner, name := repository.Address() // newer than the queue's after a rename
+	address := owner + "/" + name
 	if known := l.byID[at.ID]; known != nil && known.installation == at.InstallationID && known.address == address {
 		return known
 	}
-	repository := l.app.Repository(at.InstallationID, at.ID, at.Owner, at.Name)
 	git := l.mirrors.Open(gitrepo.Remote{
 		Key: strconv.FormatInt(at.ID, 10),
 		URL: strings.TrimSuffix(l.config.GitHub.webURL(), "/") + "/" + address + ".git",

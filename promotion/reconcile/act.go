@@ -207,7 +207,7 @@ func (r *Reconciler) pushBranches(ctx context.Context, steps []*step, more []pro
 		}
 		st.create, st.edit = false, false
 		if res.Status == promotion.Refused {
-			r.refuse(st.o.Key, fmt.Sprintf("GitHub refuses the branch %s: %s", st.p.Branch, res.Reason))
+			r.refuse(st.o.Key, fmt.Sprintf("GitHub refuses the branch %s: %s", st.p.Branch, res.Reason), refusedAgain)
 		}
 	}
 	return nil
@@ -225,7 +225,7 @@ func (r *Reconciler) callGitHub(ctx context.Context, v *view, steps []*step, ds 
 		switch {
 		case err == nil || stale(err):
 		case errors.As(err, &refused):
-			r.refuse(k, refused.Reason)
+			r.refuse(k, refused.Reason, refusedAgain)
 		default:
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", k, err))
 		}
@@ -256,7 +256,10 @@ func (r *Reconciler) callGitHub(ctx context.Context, v *view, steps []*step, ds 
 		switch a := ds[i].Action.(type) {
 		case promotion.Merge:
 			acted = true
-			note(ds[i].Key, r.merge(ctx, v, &ds[i], &s.Environments[i], a.Promotion))
+			err := r.merge(ctx, v, &ds[i], &s.Environments[i], a.Promotion)
+			if !r.mergeRefused(ds[i].Key, err) {
+				note(ds[i].Key, err)
+			}
 		case promotion.Close:
 			acted = true
 			note(ds[i].Key, r.github.ClosePullRequest(ctx, a.Promotion.PullRequest))
@@ -329,6 +332,20 @@ func (r *Reconciler) merge(ctx context.Context, v *view, d *promotion.Decision, 
 	return r.github.MergePullRequest(ctx, MergeRequest{
 		Number: p.PullRequest, Head: p.Commit, Method: method(v.snapshot.Repository), Title: title, Message: message,
 	})
+}
+
+// mergeRefused keeps a merge that GitHub did not want from being tried again at
+// once: it said that it could be merged, and then that it could not.
+func (r *Reconciler) mergeRefused(k promotion.Key, err error) bool {
+	if refused, ok := errors.AsType[*promotion.RefusedError](err); ok {
+		r.refuse(k, "GitHub refuses the merge: "+refused.Reason, mergeRefusedAgain)
+		return true
+	}
+	if stale(err) {
+		r.memory.problems[k] = problem{"it changed while it was being merged; it is looked at again", promotion.Waiting, r.o.Now().Add(mergeStaleAgain)}
+		return true
+	}
+	return false
 }
 
 // method prefers what keeps the promotion's commit and its trailers in history.

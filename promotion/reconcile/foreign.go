@@ -6,8 +6,10 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"maps"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/promotion/config"
@@ -37,7 +39,11 @@ func (r *Reconciler) showForeign(ctx context.Context, v *view, write writer) err
 			}
 			r.memory.touches[p.Head] = paths
 		}
-		f := texts.Foreign{Repository: s.Repository, Number: p.Number, Shared: r.shared(v, paths), Reaches: reaches(s, paths)}
+		f := texts.Foreign{Repository: s.Repository, Number: p.Number, Reaches: reaches(s, paths)}
+		var err error
+		if f.Shared, err = r.shared(ctx, v, paths); err != nil {
+			return err
+		}
 		as, err := r.fileChange(ctx, v, p, paths, &f)
 		if err != nil {
 			return err
@@ -103,36 +109,84 @@ func onward(p *config.Pipeline, from string) []string {
 	return out
 }
 
-// shared counts, for each changed file that several environments render, how
-// many environments the repository has that it can reach.
-func (r *Reconciler) shared(v *view, paths []string) map[string]int {
-	var out map[string]int
+// shared counts, for each changed file that several environments render at
+// once, how many those are: what the file's shared names, else what
+// kustomizations have in common.
+func (r *Reconciler) shared(ctx context.Context, v *view, paths []string) (map[string]int, error) {
+	out := map[string]int{}
 	for _, p := range paths {
-		if !v.file.Shared(p) {
+		if p == config.Path || len(v.file.SharedGlobs()) > 0 && !v.file.Shared(p) {
 			continue
 		}
-		if out == nil {
-			out = map[string]int{}
+		reach, err := r.reach(ctx, v)
+		if err != nil {
+			return nil, err
 		}
-		out[p] = reachOfShared(v.snapshot, p)
+		switch n := len(reach.Of(p)); {
+		case n > 0 && (len(v.file.SharedGlobs()) > 0 || reach.Shared(p)):
+			out[p] = n
+		case len(v.file.SharedGlobs()) > 0:
+			out[p] = nearby(v.snapshot, p)
+		}
 	}
-	return out
+	return out, nil
 }
 
-// reachOfShared counts the environments that a shared file can reach: those of
-// the pipelines that live below the shared folder's parent, or all of them.
-func reachOfShared(s *promotion.Snapshot, file string) int {
-	near := map[promotion.Key]bool{}
-	for dir := path.Dir(file); dir != "." && len(near) == 0; dir = path.Dir(dir) {
-		for i := range s.Environments {
-			o := &s.Environments[i]
-			if o.Config.Present && (o.Config.Place.Dir == dir || len(o.Config.Place.Dir) > len(dir) && o.Config.Place.Dir[:len(dir)+1] == dir+"/") {
-				near[o.Key] = true
+// reach follows the kustomizations of the base branch's tip, once for each tip.
+func (r *Reconciler) reach(ctx context.Context, v *view) (*config.Reach, error) {
+	tip := v.snapshot.Chain.Tip()
+	if r.memory.reach.tip == tip {
+		return r.memory.reach.of, nil
+	}
+	files, err := r.git.List(ctx, tip, []string{""})
+	if err != nil {
+		return nil, err
+	}
+	wanted := map[string]string{}
+	for p, f := range files {
+		switch path.Base(p) {
+		case "kustomization.yaml", "kustomization.yml", "Kustomization":
+			if f.Mode == "100644" || f.Mode == "100755" {
+				wanted[p] = f.Blob
 			}
 		}
 	}
-	if len(near) > 0 {
-		return len(near)
+	texts, err := r.contents(ctx, wanted)
+	if err != nil {
+		return nil, err
+	}
+	r.memory.reach = reachAt{tip, config.SharedFromKustomizations(v.pipelines, texts)}
+	return r.memory.reach.of, nil
+}
+
+// contents reads files by the blobs they are.
+func (r *Reconciler) contents(ctx context.Context, files map[string]string) (map[string][]byte, error) {
+	blobs, _, err := r.git.Blobs(ctx, slices.Collect(maps.Values(files)))
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string][]byte, len(files))
+	for p, id := range files {
+		out[p] = blobs[id]
+	}
+	return out, nil
+}
+
+// nearby counts the environments that a shared file may reach where no
+// kustomization says so: those of the pipelines below the folder it is next to,
+// or all of them.
+func nearby(s *promotion.Snapshot, file string) int {
+	for dir := path.Dir(file); dir != "."; dir = path.Dir(dir) {
+		n := 0
+		for i := range s.Environments {
+			o := &s.Environments[i]
+			if o.Config.Present && strings.HasPrefix(o.Config.Place.Dir+"/", dir+"/") {
+				n++
+			}
+		}
+		if n > 0 {
+			return n
+		}
 	}
 	n := 0
 	for i := range s.Environments {
@@ -170,10 +224,34 @@ func (r *Reconciler) fileChange(ctx context.Context, v *view, p *promotion.PullR
 		var after []config.Pipeline
 		if after, problems = file.Resolve(base); len(problems) == 0 {
 			f.File.Effects = config.Diff(v.pipelines, after)
+			if problems, err = r.checkCopied(ctx, v, file, after, base); err != nil {
+				return nil, err
+			}
 		}
 	}
 	f.File.Problems = problems
 	return annotations(problems), nil
+}
+
+// checkCopied looks into the files that a changed pipeline file would have
+// copied whole: one that names its own environment must not travel as it is.
+func (r *Reconciler) checkCopied(ctx context.Context, v *view, file *config.File, pipelines []config.Pipeline, paths []string) (config.Problems, error) {
+	tip := v.snapshot.Chain.Tip()
+	files, err := r.git.List(ctx, tip, []string{""})
+	if err != nil {
+		return nil, err
+	}
+	wanted := map[string]string{}
+	for _, p := range file.Copied(pipelines, paths) {
+		if f := files[p]; f.Mode == "100644" || f.Mode == "100755" {
+			wanted[p] = f.Blob
+		}
+	}
+	texts, err := r.contents(ctx, wanted)
+	if err != nil {
+		return nil, err
+	}
+	return file.Check(pipelines, texts), nil
 }
 
 func annotations(ps config.Problems) []Annotation {

@@ -176,7 +176,7 @@ func (r *Reconciler) write(ctx context.Context, s *promotion.Snapshot, es []entr
 				r.memory.tips[l.Ref] = ids[i]
 				r.o.Log.Info().Str("environment", es[i].observed.Key.String()).Str("entry", string(es[i].kind)).Msg(es[i].sentence)
 			case promotion.Refused:
-				r.refuse(es[i].observed.Key, fmt.Sprintf("GitHub refuses to write its ledger %s: %s", res.Ref, res.Reason))
+				r.refuse(es[i].observed.Key, fmt.Sprintf("GitHub refuses to write its ledger %s: %s", res.Ref, res.Reason), refusedAgain)
 			case promotion.Conflict, promotion.Bystander, promotion.Unknown:
 				r.o.Log.Debug().Str("ref", res.Ref).Str("reason", res.Reason).Msg("ledger moved; deciding anew")
 			}

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/config"
 	"github.com/promobot/promobot/state"
 )
 
@@ -42,6 +43,13 @@ type memory struct {
 	changes  map[changeKey]changed       // whether a commit changes a projection
 	brings   map[span][]promotion.Commit // commits between two, which never change
 	problems map[promotion.Key]problem
+	reach    reachAt
+}
+
+// reachAt is what the kustomizations at a tip have in common.
+type reachAt struct {
+	tip string
+	of  *config.Reach
 }
 
 // span is a part of a folder's history.
@@ -66,8 +74,9 @@ func trim[K comparable, V any](part map[K]V) {
 
 // problem is a refusal by GitHub or git, which no snapshot can tell.
 type problem struct {
-	text string
-	at   time.Time
+	text     string
+	standing promotion.Standing
+	until    time.Time // it is not tried again before
 }
 
 type checkKey struct{ commit, name string }
@@ -138,13 +147,17 @@ func (r *Reconciler) Run(ctx context.Context) (Result, error) {
 	return res, nil
 }
 
-// refusedAgain is how long a refusal stands before it is tried again: what a
-// person has to mend is seldom mended within it.
-const refusedAgain = 10 * time.Minute
+// How long a refusal stands before it is tried again: what a person has to mend
+// is seldom mended soon; a merge may be allowed after the next look.
+const (
+	refusedAgain      = 10 * time.Minute
+	mergeRefusedAgain = time.Minute
+	mergeStaleAgain   = 5 * time.Second
+)
 
-func (r *Reconciler) refuse(k promotion.Key, text string) {
+func (r *Reconciler) refuse(k promotion.Key, text string, again time.Duration) {
 	r.o.Log.Warn().Str("environment", k.String()).Str("reason", text).Msg("refused")
-	r.memory.problems[k] = problem{text, r.o.Now()}
+	r.memory.problems[k] = problem{text, promotion.Stopped, r.o.Now().Add(again)}
 }
 
 // overlayProblems shows the refusals on the decisions that met them, and keeps
@@ -156,12 +169,11 @@ func (r *Reconciler) overlayProblems(ds []promotion.Decision) {
 		if !ok {
 			continue
 		}
-		again := p.at.Add(refusedAgain)
-		if !now.Before(again) {
+		if !now.Before(p.until) {
 			delete(r.memory.problems, ds[i].Key)
 			continue
 		}
-		ds[i].Standing, ds[i].Reason, ds[i].Action, ds[i].Until = promotion.Stopped, p.text, nil, again
+		ds[i].Standing, ds[i].Reason, ds[i].Action, ds[i].Until = p.standing, p.text, nil, p.until
 	}
 }
 
