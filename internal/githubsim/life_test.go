@@ -90,6 +90,7 @@ func TestWebhookSignatures(t *testing.T) {
 		got <- delivery{r.Header, body}
 	}))
 	defer hook.Close()
+	w.drained()
 	w.must(w.SetWebhook(w.app.ID, hook.URL, "s3cret"))
 	w.branchWith("topic", file("a", "a"))
 	create := <-got
