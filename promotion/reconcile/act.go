@@ -338,11 +338,11 @@ func (r *Reconciler) merge(ctx context.Context, v *view, d *promotion.Decision, 
 // once: it said that it could be merged, and then that it could not.
 func (r *Reconciler) mergeRefused(k promotion.Key, err error) bool {
 	if refused, ok := errors.AsType[*promotion.RefusedError](err); ok {
-		r.refuse(k, "GitHub refuses the merge: "+refused.Reason, mergeRefusedAgain)
+		r.memory.problems[k] = problem{"GitHub refuses the merge: " + refused.Reason, promotion.Stopped, r.o.Now().Add(mergeRefusedAgain), true}
 		return true
 	}
 	if stale(err) {
-		r.memory.problems[k] = problem{"it changed while it was being merged; it is looked at again", promotion.Waiting, r.o.Now().Add(mergeStaleAgain)}
+		r.memory.problems[k] = problem{"it changed while it was being merged; it is looked at again", promotion.Waiting, r.o.Now().Add(mergeStaleAgain), true}
 		return true
 	}
 	return false

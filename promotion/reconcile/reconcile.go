@@ -77,6 +77,7 @@ type problem struct {
 	text     string
 	standing promotion.Standing
 	until    time.Time // it is not tried again before
+	merging  bool      // only a merge is not tried again
 }
 
 type checkKey struct{ commit, name string }
@@ -157,7 +158,7 @@ const (
 
 func (r *Reconciler) refuse(k promotion.Key, text string, again time.Duration) {
 	r.o.Log.Warn().Str("environment", k.String()).Str("reason", text).Msg("refused")
-	r.memory.problems[k] = problem{text, promotion.Stopped, r.o.Now().Add(again)}
+	r.memory.problems[k] = problem{text: text, standing: promotion.Stopped, until: r.o.Now().Add(again)}
 }
 
 // overlayProblems shows the refusals on the decisions that met them, and keeps
@@ -171,6 +172,9 @@ func (r *Reconciler) overlayProblems(ds []promotion.Decision) {
 		}
 		if !now.Before(p.until) {
 			delete(r.memory.problems, ds[i].Key)
+			continue
+		}
+		if _, merges := ds[i].Action.(promotion.Merge); p.merging && !merges {
 			continue
 		}
 		ds[i].Standing, ds[i].Reason, ds[i].Action, ds[i].Until = p.standing, p.text, nil, p.until
