@@ -127,8 +127,10 @@ func (h *webhook) authentic(w http.ResponseWriter, r *http.Request) ([]byte, *re
 	}
 	claimed, ok := claimedSignature(r.Header)
 	if !ok {
-		return nil, &refusal{http.StatusUnauthorized, "refused",
-			"No " + signatureHeader + " header. Give the App's webhook a secret; SHA-1 signatures are not accepted."}
+		return nil, &refusal{
+			http.StatusUnauthorized, "refused",
+			"No " + signatureHeader + " header. Give the App's webhook a secret; SHA-1 signatures are not accepted.",
+		}
 	}
 	tooLong := &refusal{http.StatusRequestEntityTooLarge, "refused", "The body is longer than 25 MB, GitHub's own limit."}
 	if r.ContentLength > maxBody {
@@ -136,15 +138,16 @@ func (h *webhook) authentic(w http.ResponseWriter, r *http.Request) ([]byte, *re
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		var limit *http.MaxBytesError
-		if errors.As(err, &limit) {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return nil, tooLong
 		}
 		return nil, &refusal{http.StatusBadRequest, "invalid", "The body broke off."}
 	}
 	if !signedBy(h.options.Secret, body, claimed) {
-		return nil, &refusal{http.StatusUnauthorized, "refused",
-			"The signature does not match. The App's webhook secret and promobot's github.webhook_secret must be the same."}
+		return nil, &refusal{
+			http.StatusUnauthorized, "refused",
+			"The signature does not match. The App's webhook secret and promobot's github.webhook_secret must be the same.",
+		}
 	}
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
 		return nil, &refusal{http.StatusUnsupportedMediaType, "invalid", "Set the webhook's content type to application/json."}

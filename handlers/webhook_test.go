@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // what an old webhook would send, and must be refused
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"

@@ -17,7 +17,7 @@ func TestStatuses(t *testing.T) {
 	post := func(context, state string) {
 		t.Helper()
 		_, _, err := w.bot.Repositories.CreateStatus(t.Context(), "acme", "shop", w.head, &github.RepoStatus{
-			State: &state, Context: &context, Description: github.String("d"), TargetURL: github.String("https://ci.example.com/1"),
+			State: &state, Context: &context, Description: new("d"), TargetURL: new("https://ci.example.com/1"),
 		})
 		w.must(err)
 	}
@@ -54,7 +54,7 @@ func TestStatuses(t *testing.T) {
 	if diff := cmp.Diff([]string{"status", "status", "status", "status"}, names(w.drained())); diff != "" {
 		t.Errorf("webhooks (-want +got):\n%s", diff)
 	}
-	_, resp, _ := w.bot.Repositories.CreateStatus(t.Context(), "acme", "shop", strings.Repeat("1", 40), &github.RepoStatus{State: github.String("success")})
+	_, resp, _ := w.bot.Repositories.CreateStatus(t.Context(), "acme", "shop", strings.Repeat("1", 40), &github.RepoStatus{State: new("success")})
 	if statusOf(resp) != 422 {
 		t.Errorf("a status of an unknown commit: %d, want 422", statusOf(resp))
 	}
@@ -66,8 +66,8 @@ func TestDeployments(t *testing.T) {
 	deploy := func() *github.Deployment {
 		t.Helper()
 		d, _, err := w.bot.Repositories.CreateDeployment(t.Context(), "acme", "shop", &github.DeploymentRequest{
-			Ref: github.String("main"), AutoMerge: github.Bool(false), RequiredContexts: &[]string{},
-			Environment: github.String("qa"), Payload: map[string]string{"a": "b"},
+			Ref: new("main"), AutoMerge: new(false), RequiredContexts: &[]string{},
+			Environment: new("qa"), Payload: map[string]string{"a": "b"},
 		})
 		w.must(err)
 		return d
@@ -75,7 +75,7 @@ func TestDeployments(t *testing.T) {
 	finish := func(d *github.Deployment) {
 		t.Helper()
 		_, _, err := w.bot.Repositories.CreateDeploymentStatus(t.Context(), "acme", "shop", d.GetID(), &github.DeploymentStatusRequest{
-			State: github.String("success"), EnvironmentURL: github.String("https://qa.example.com"), Description: github.String("up"),
+			State: new("success"), EnvironmentURL: new("https://qa.example.com"), Description: new("up"),
 		})
 		w.must(err)
 	}
@@ -98,7 +98,7 @@ func TestDeployments(t *testing.T) {
 		t.Errorf("deployments %v, want two, the newest first", list)
 	}
 	w.check("build", "completed", "failure")
-	_, resp, _ := w.bot.Repositories.CreateDeployment(t.Context(), "acme", "shop", &github.DeploymentRequest{Ref: github.String("main"), AutoMerge: github.Bool(false)})
+	_, resp, _ := w.bot.Repositories.CreateDeployment(t.Context(), "acme", "shop", &github.DeploymentRequest{Ref: new("main"), AutoMerge: new(false)})
 	if statusOf(resp) != 409 {
 		t.Errorf("deploying with a failed check and required_contexts not empty: %d, want 409", statusOf(resp))
 	}
@@ -108,7 +108,7 @@ func TestCommentsAndReactions(t *testing.T) {
 	w := newWorld(t)
 	mona, rita := w.UserClient("mona"), w.UserClient("rita")
 	issue, _, err := mona.Issues.Create(t.Context(), "acme", "shop", &github.IssueRequest{
-		Title: github.String("Promote"), Labels: &[]string{"promotion"}, Assignees: &[]string{"mona", "nobody"},
+		Title: new("Promote"), Labels: &[]string{"promotion"}, Assignees: &[]string{"mona", "nobody"},
 	})
 	w.must(err)
 	if len(issue.Labels) != 1 || len(issue.Assignees) != 1 {
@@ -116,7 +116,7 @@ func TestCommentsAndReactions(t *testing.T) {
 	}
 	n := issue.GetNumber()
 	w.drained()
-	first, _, err := rita.Issues.CreateComment(t.Context(), "acme", "shop", n, &github.IssueComment{Body: github.String("/hold")})
+	first, _, err := rita.Issues.CreateComment(t.Context(), "acme", "shop", n, &github.IssueComment{Body: new("/hold")})
 	w.must(err)
 	if first.GetAuthorAssociation() != "COLLABORATOR" {
 		t.Errorf("association %q of a reader, want COLLABORATOR", first.GetAuthorAssociation())
@@ -128,7 +128,7 @@ func TestCommentsAndReactions(t *testing.T) {
 		t.Errorf("comments %+v, want /hold by rita", inside)
 	}
 	since := w.clock.Now().Truncate(time.Second)
-	second, _, err := w.bot.Issues.CreateComment(t.Context(), "acme", "shop", n, &github.IssueComment{Body: github.String("Held.")})
+	second, _, err := w.bot.Issues.CreateComment(t.Context(), "acme", "shop", n, &github.IssueComment{Body: new("Held.")})
 	w.must(err)
 	_, resp, err := w.bot.Reactions.CreateIssueCommentReaction(t.Context(), "acme", "shop", first.GetID(), "eyes")
 	w.must(err)
@@ -142,16 +142,16 @@ func TestCommentsAndReactions(t *testing.T) {
 	if len(list) != 1 || list[0].GetID() != second.GetID() {
 		t.Errorf("comments since %v: %v, want only the second", since, list)
 	}
-	all, _, err := w.bot.Issues.ListComments(t.Context(), "acme", "shop", 0, &github.IssueListCommentsOptions{Sort: github.String("updated"), Direction: github.String("desc")})
+	all, _, err := w.bot.Issues.ListComments(t.Context(), "acme", "shop", 0, &github.IssueListCommentsOptions{Sort: new("updated"), Direction: new("desc")})
 	w.must(err)
 	if len(all) != 2 || all[0].GetID() != second.GetID() || all[1].Reactions.GetEyes() != 1 {
 		t.Errorf("comments of the repository %v, want both, the second first", all)
 	}
-	_, resp, _ = rita.Issues.EditComment(t.Context(), "acme", "shop", second.GetID(), &github.IssueComment{Body: github.String("mine now")})
+	_, resp, _ = rita.Issues.EditComment(t.Context(), "acme", "shop", second.GetID(), &github.IssueComment{Body: new("mine now")})
 	if statusOf(resp) != 403 {
 		t.Errorf("a reader edits the bot's comment: %d, want 403", statusOf(resp))
 	}
-	_, _, err = w.bot.Issues.EditComment(t.Context(), "acme", "shop", second.GetID(), &github.IssueComment{Body: github.String("Held by rita.")})
+	_, _, err = w.bot.Issues.EditComment(t.Context(), "acme", "shop", second.GetID(), &github.IssueComment{Body: new("Held by rita.")})
 	w.must(err)
 	_, err = rita.Issues.DeleteComment(t.Context(), "acme", "shop", first.GetID())
 	w.must(err)
@@ -159,7 +159,7 @@ func TestCommentsAndReactions(t *testing.T) {
 	if diff := cmp.Diff([]string{"issue_comment created", "issue_comment created", "issue_comment edited", "issue_comment deleted"}, names(got)); diff != "" {
 		t.Errorf("webhooks (-want +got):\n%s", diff)
 	}
-	_, resp, err = rita.Issues.CreateComment(t.Context(), "acme", "shop", n, &github.IssueComment{Body: github.String(strings.Repeat("x", 65537))})
+	_, resp, err = rita.Issues.CreateComment(t.Context(), "acme", "shop", n, &github.IssueComment{Body: new(strings.Repeat("x", 65537))})
 	if statusOf(resp) != 422 || !strings.Contains(err.Error(), "body is too long (maximum is 65536 characters)") {
 		t.Errorf("a long comment: %d %v, want 422", statusOf(resp), err)
 	}
@@ -172,9 +172,9 @@ func TestCommentsAndReactions(t *testing.T) {
 func TestIssueClosedBy(t *testing.T) {
 	w := newWorld(t)
 	mona := w.UserClient("mona")
-	issue, _, err := mona.Issues.Create(t.Context(), "acme", "shop", &github.IssueRequest{Title: github.String("Promote")})
+	issue, _, err := mona.Issues.Create(t.Context(), "acme", "shop", &github.IssueRequest{Title: new("Promote")})
 	w.must(err)
-	_, _, err = mona.Issues.Edit(t.Context(), "acme", "shop", issue.GetNumber(), &github.IssueRequest{State: github.String("closed")})
+	_, _, err = mona.Issues.Edit(t.Context(), "acme", "shop", issue.GetNumber(), &github.IssueRequest{State: new("closed")})
 	w.must(err)
 	got, _, err := w.bot.Issues.Get(t.Context(), "acme", "shop", issue.GetNumber())
 	w.must(err)
@@ -185,12 +185,12 @@ func TestIssueClosedBy(t *testing.T) {
 
 func TestLabels(t *testing.T) {
 	w := newWorld(t)
-	issue, _, err := w.bot.Issues.Create(t.Context(), "acme", "shop", &github.IssueRequest{Title: github.String("x")})
+	issue, _, err := w.bot.Issues.Create(t.Context(), "acme", "shop", &github.IssueRequest{Title: new("x")})
 	w.must(err)
 	n := issue.GetNumber()
-	_, _, err = w.bot.Issues.CreateLabel(t.Context(), "acme", "shop", &github.Label{Name: github.String("bug: yes/no"), Color: github.String("ff0000")})
+	_, _, err = w.bot.Issues.CreateLabel(t.Context(), "acme", "shop", &github.Label{Name: new("bug: yes/no"), Color: new("ff0000")})
 	w.must(err)
-	_, resp, _ := w.bot.Issues.CreateLabel(t.Context(), "acme", "shop", &github.Label{Name: github.String("BUG: yes/no")})
+	_, resp, _ := w.bot.Issues.CreateLabel(t.Context(), "acme", "shop", &github.Label{Name: new("BUG: yes/no")})
 	if statusOf(resp) != 422 {
 		t.Errorf("a label twice: %d, want 422", statusOf(resp))
 	}
@@ -266,15 +266,15 @@ func TestReleasesAndTags(t *testing.T) {
 	w.drained()
 	mona, rita := w.UserClient("mona"), w.UserClient("rita")
 	draft, _, err := mona.Repositories.CreateRelease(t.Context(), "acme", "shop", &github.RepositoryRelease{
-		TagName: github.String("v1.0.0"), Name: github.String("One"), Draft: github.Bool(true),
+		TagName: new("v1.0.0"), Name: new("One"), Draft: new(true),
 	})
 	w.must(err)
 	if list, _, err := rita.Repositories.ListReleases(t.Context(), "acme", "shop", nil); err != nil || len(list) != 0 {
 		t.Errorf("a reader sees the draft: %v, %v", list, err)
 	}
-	_, _, err = mona.Repositories.EditRelease(t.Context(), "acme", "shop", draft.GetID(), &github.RepositoryRelease{Draft: github.Bool(false)})
+	_, _, err = mona.Repositories.EditRelease(t.Context(), "acme", "shop", draft.GetID(), &github.RepositoryRelease{Draft: new(false)})
 	w.must(err)
-	_, _, err = mona.Repositories.CreateRelease(t.Context(), "acme", "shop", &github.RepositoryRelease{TagName: github.String("v1.1.0-rc1"), Prerelease: github.Bool(true)})
+	_, _, err = mona.Repositories.CreateRelease(t.Context(), "acme", "shop", &github.RepositoryRelease{TagName: new("v1.1.0-rc1"), Prerelease: new(true)})
 	w.must(err)
 	if diff := cmp.Diff([]string{
 		"release created", "create", "push", "release published", "release released",
@@ -294,11 +294,11 @@ func TestReleasesAndTags(t *testing.T) {
 	if len(tags) != 2 || tags[0].GetName() != "v1.1.0-rc1" || tags[1].GetCommit().GetSHA() != w.head {
 		t.Errorf("tags %v, want both at %s", tags, w.head)
 	}
-	_, resp, _ := mona.Repositories.CreateRelease(t.Context(), "acme", "shop", &github.RepositoryRelease{TagName: github.String("v1.0.0")})
+	_, resp, _ := mona.Repositories.CreateRelease(t.Context(), "acme", "shop", &github.RepositoryRelease{TagName: new("v1.0.0")})
 	if statusOf(resp) != 422 {
 		t.Errorf("a second release of a tag: %d, want 422", statusOf(resp))
 	}
-	_, resp, _ = mona.Repositories.CreateRelease(t.Context(), "acme", "shop", &github.RepositoryRelease{TagName: github.String("no..tag")})
+	_, resp, _ = mona.Repositories.CreateRelease(t.Context(), "acme", "shop", &github.RepositoryRelease{TagName: new("no..tag")})
 	if statusOf(resp) != 422 {
 		t.Errorf("an impossible tag: %d, want 422", statusOf(resp))
 	}

@@ -123,7 +123,7 @@ func bareRepository(t *testing.T, files map[string]string) (path, head string) {
 	t.Helper()
 	work := t.TempDir()
 	git := func(args ...string) string {
-		cmd := exec.CommandContext(t.Context(), "git", args...) //nolint:gosec // the test's own arguments
+		cmd := exec.CommandContext(t.Context(), "git", args...)
 		cmd.Dir = work
 		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
 		out, err := cmd.CombinedOutput()

@@ -6,7 +6,7 @@ package githubsim
 // emitInstallation tells an App about its installation.
 func (s *Server) emitInstallation(inst *installation, action string) {
 	var brief []obj
-	for _, r := range s.model.sortedRepositories() {
+	for _, r := range s.sortedRepositories() {
 		if inst.covers(r) {
 			brief = append(brief, r.briefJSON())
 		}

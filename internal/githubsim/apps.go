@@ -60,21 +60,21 @@ func (s *Server) CreateApp(o AppOptions) (App, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	owner := s.model.user(o.Owner)
+	owner := s.user(o.Owner)
 	if owner == nil {
 		return App{}, fmt.Errorf("no account %q", o.Owner)
 	}
 	slug := strings.ToLower(strings.Join(strings.Fields(o.Name), "-"))
-	if s.model.user(slug+"[bot]") != nil {
+	if s.user(slug+"[bot]") != nil {
 		return App{}, fmt.Errorf("an App named %q exists already", o.Name)
 	}
 	a := &app{
 		App: App{
-			ID: s.model.next("app"), Slug: slug, Name: o.Name, WebhookURL: o.WebhookURL, WebhookSecret: o.WebhookSecret,
+			ID: s.next("app"), Slug: slug, Name: o.Name, WebhookURL: o.WebhookURL, WebhookSecret: o.WebhookSecret,
 			PrivateKeyPEM: pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}),
 			key:           key,
 		},
-		owner: owner, bot: s.newUser(slug+"[bot]", kindBot), hookID: s.model.next("hook"), createdAt: s.now(),
+		owner: owner, bot: s.newUser(slug+"[bot]", kindBot), hookID: s.next("hook"), createdAt: s.now(),
 		permissions: maps.Clone(o.Permissions), events: slices.Clone(o.Events),
 	}
 	a.ClientID = fmt.Sprintf("Iv23li%014d", a.ID)
@@ -82,7 +82,7 @@ func (s *Server) CreateApp(o AppOptions) (App, error) {
 		a.permissions = map[string]string{}
 	}
 	a.permissions["metadata"] = "read"
-	s.model.apps[a.ID] = a
+	s.apps[a.ID] = a
 	s.emitTo(a, 0, "ping", "", s.pingJSON(a))
 	return a.App, nil
 }
@@ -91,7 +91,7 @@ func (s *Server) CreateApp(o AppOptions) (App, error) {
 func (s *Server) SetWebhook(appID int64, url, secret string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a := s.model.apps[appID]
+	a := s.apps[appID]
 	if a == nil {
 		return fmt.Errorf("no App %d", appID)
 	}
@@ -101,7 +101,7 @@ func (s *Server) SetWebhook(appID int64, url, secret string) error {
 
 // secret makes a token, the same in every run with the same seed.
 func (s *Server) secret(prefix string) string {
-	h := sha256.Sum256(fmt.Appendf(nil, "token %d %d", s.seed, s.model.next("token")))
+	h := sha256.Sum256(fmt.Appendf(nil, "token %d %d", s.seed, s.next("token")))
 	return prefix + strings.NewReplacer("-", "A", "_", "B").Replace(base64.RawURLEncoding.EncodeToString(h[:]))[:36]
 }
 
@@ -123,7 +123,7 @@ func (s *Server) appRoutes() {
 func (s *Server) getApp(c *call) (reply, error) {
 	a := c.who.app
 	count := 0
-	for _, inst := range s.model.installations {
+	for _, inst := range s.installations {
 		if inst.app == a {
 			count++
 		}
@@ -170,7 +170,7 @@ func (s *Server) installationJSON(i *installation) obj {
 }
 
 func (s *Server) listInstallations(c *call) (reply, error) {
-	mine := slices.DeleteFunc(s.model.sortedInstallations(), func(i *installation) bool { return i.app != c.who.app })
+	mine := slices.DeleteFunc(s.sortedInstallations(), func(i *installation) bool { return i.app != c.who.app })
 	return ok(render(paginate(c, mine), s.installationJSON)), nil
 }
 
@@ -180,7 +180,7 @@ func (s *Server) ownInstallation(c *call) (*installation, error) {
 	if err != nil {
 		return nil, err
 	}
-	inst := s.model.installations[id]
+	inst := s.installations[id]
 	if inst == nil || inst.app != c.who.app {
 		return nil, notFound()
 	}
@@ -196,7 +196,7 @@ func (s *Server) getInstallation(c *call) (reply, error) {
 }
 
 func (s *Server) getRepositoryInstallation(c *call) (reply, error) {
-	for _, inst := range s.model.sortedInstallations() {
+	for _, inst := range s.sortedInstallations() {
 		if inst.app == c.who.app && inst.covers(c.repo) {
 			return ok(s.installationJSON(inst)), nil
 		}
@@ -209,7 +209,7 @@ func (s *Server) getAccountInstallation(c *call) (reply, error) {
 	if login == "" {
 		login, kind = c.param("username"), kindUser
 	}
-	for _, inst := range s.model.sortedInstallations() {
+	for _, inst := range s.sortedInstallations() {
 		if inst.app == c.who.app && inst.account.kind == kind && strings.EqualFold(inst.account.login, login) {
 			return ok(s.installationJSON(inst)), nil
 		}
@@ -265,7 +265,7 @@ func (s *Server) createInstallationToken(c *call) (reply, error) {
 		out["repository_selection"] = "selected"
 		out["repositories"] = render(chosen, s.repositoryJSON)
 	}
-	s.model.tokens[t.secret] = t
+	s.tokens[t.secret] = t
 	return created(out), nil
 }
 
@@ -275,7 +275,7 @@ func (s *Server) chosenRepositories(inst *installation, names []string, ids []in
 		return nil, nil
 	}
 	var chosen []*repository
-	for _, r := range s.model.sortedRepositories() {
+	for _, r := range s.sortedRepositories() {
 		named := slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, r.name) })
 		if inst.covers(r) && (named || slices.Contains(ids, r.id)) {
 			chosen = append(chosen, r)
@@ -289,7 +289,7 @@ func (s *Server) chosenRepositories(inst *installation, names []string, ids []in
 
 func (s *Server) listInstallationRepositories(c *call) (reply, error) {
 	t := c.who.token
-	mine := slices.DeleteFunc(s.model.sortedRepositories(), func(r *repository) bool { return !t.reaches(r) })
+	mine := slices.DeleteFunc(s.sortedRepositories(), func(r *repository) bool { return !t.reaches(r) })
 	selection := "selected"
 	if t.installation.all && t.repositories == nil {
 		selection = "all"
@@ -313,7 +313,7 @@ func (s *Server) getAuthenticatedUser(c *call) (reply, error) {
 }
 
 func (s *Server) getUser(c *call) (reply, error) {
-	u := s.model.user(c.param("username"))
+	u := s.user(c.param("username"))
 	if u == nil {
 		return reply{}, notFound()
 	}
@@ -323,13 +323,11 @@ func (s *Server) getUser(c *call) (reply, error) {
 // publicUserJSON is a public-user.
 func (s *Server) publicUserJSON(u *user) obj {
 	out := s.userJSON(u)
-	for name, value := range (obj{
+	maps.Copy(out, (obj{
 		"name": u.name, "company": nil, "blog": "", "location": nil, "email": nil, "hireable": nil, "bio": nil,
 		"public_repos": 0, "public_gists": 0, "followers": 0, "following": 0,
 		"created_at": stamp(u.createdAt), "updated_at": stamp(u.createdAt),
-	}) {
-		out[name] = value
-	}
+	}))
 	return out
 }
 

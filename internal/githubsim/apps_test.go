@@ -163,19 +163,19 @@ func TestInstallationTokens(t *testing.T) {
 		wantRefusal(t, err, 404, "Not Found")
 	})
 	t.Run("narrowed to permissions", func(t *testing.T) {
-		c, err := create(&github.InstallationTokenOptions{Permissions: &github.InstallationPermissions{Contents: github.String("read")}})
+		c, err := create(&github.InstallationTokenOptions{Permissions: &github.InstallationPermissions{Contents: new("read")}})
 		w.must(err)
 		_, _, err = c.Git.GetRef(ctx, "acme", "shop", "heads/main")
 		w.must(err)
 		_, _, err = c.Git.CreateRef(ctx, "acme", "shop", &github.Reference{
-			Ref: github.String("refs/heads/x"), Object: &github.GitObject{SHA: &w.head},
+			Ref: new("refs/heads/x"), Object: &github.GitObject{SHA: &w.head},
 		})
 		wantRefusal(t, err, 403, "Resource not accessible by integration")
 		_, _, err = c.PullRequests.List(ctx, "acme", "shop", nil)
 		wantRefusal(t, err, 403, "Resource not accessible by integration")
 	})
 	t.Run("more than granted", func(t *testing.T) {
-		_, err := create(&github.InstallationTokenOptions{Permissions: &github.InstallationPermissions{Secrets: github.String("write")}})
+		_, err := create(&github.InstallationTokenOptions{Permissions: &github.InstallationPermissions{Secrets: new("write")}})
 		wantRefusal(t, err, 422, "The permissions requested are not granted to this installation.")
 	})
 	t.Run("a repository it has not", func(t *testing.T) {

@@ -23,7 +23,7 @@ func (s *Server) assigneeRoutes() {
 func (s *Server) assignable(r *repository, logins []string) []*user {
 	var out []*user
 	for _, login := range logins {
-		u := s.model.user(login)
+		u := s.user(login)
 		if u != nil && u.kind == kindUser && r.roleOf(u) >= RoleRead && !slices.Contains(out, u) && len(out) < maxAssignees {
 			out = append(out, u)
 		}

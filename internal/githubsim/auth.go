@@ -95,12 +95,12 @@ func (s *Server) identityOf(secret string) (identity, error) {
 		a, err := s.appOfJWT(secret)
 		return identity{secret: secret, app: a}, err
 	}
-	t := s.model.tokens[secret]
+	t := s.tokens[secret]
 	if t == nil || t.revoked || (!t.expiresAt.IsZero() && !s.clock().Before(t.expiresAt)) {
 		return identity{}, badCredentials()
 	}
 	if inst := t.installation; inst != nil {
-		if s.model.installations[inst.id] != inst {
+		if s.installations[inst.id] != inst {
 			return identity{}, badCredentials()
 		}
 		if !inst.suspendedAt.IsZero() {
@@ -121,7 +121,7 @@ func (s *Server) appOfJWT(secret string) (*app, error) {
 			return nil, errors.New("no claims")
 		}
 		issuer := fmt.Sprint(claims["iss"])
-		for _, a := range s.model.apps {
+		for _, a := range s.apps {
 			if issuer == strconv.FormatInt(a.ID, 10) || issuer == a.ClientID {
 				found = a
 				return a.publicKey(), nil
@@ -195,7 +195,7 @@ func (s *Server) admit(c *call, path string) error {
 // caller may not see is 404, what it may not do 403.
 func (s *Server) admitToRepository(c *call, path string) error {
 	n := c.route.need
-	r := s.model.repository(c.params["owner"], c.params["repo"])
+	r := s.repository(c.params["owner"], c.params["repo"])
 	if r == nil || r.deleted {
 		return notFound()
 	}

@@ -29,6 +29,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -121,8 +122,7 @@ func (c *call) decode(v any) error {
 		return nil
 	}
 	if err := json.Unmarshal(body, v); err != nil {
-		var wrongType *json.UnmarshalTypeError
-		if errors.As(err, &wrongType) {
+		if wrongType, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 			return unprocessable(fmt.Sprintf("Invalid request.\n\nFor 'properties/%s', %s is not a %s.",
 				wrongType.Field, wrongType.Value, wrongType.Type))
 		}
@@ -189,11 +189,8 @@ func (s *Server) serveREST(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		out = errorReply(err)
-		var api *apiError
-		if errors.As(err, &api) {
-			for name, values := range api.header {
-				c.header[name] = values
-			}
+		if api, ok := errors.AsType[*apiError](err); ok {
+			maps.Copy(c.header, api.header)
 		}
 	}
 	s.write(w, c, out)
@@ -204,12 +201,12 @@ func (s *Server) answer(c *call, path string) (reply, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.now, c.base = s.now(), s.url
-	s.model.requests++
-	c.header.Set("X-GitHub-Request-Id", fmt.Sprintf("%04X:%08X", s.seed&0xffff, s.model.requests))
+	s.requests++
+	c.header.Set("X-GitHub-Request-Id", fmt.Sprintf("%04X:%08X", s.seed&0xffff, s.requests))
 	if err := s.identify(c); err != nil {
 		return reply{}, err
 	}
-	path = s.model.pathOfID(path)
+	path = s.pathOfID(path)
 	c.route, c.params = s.routes.match(c.r.Method, path)
 	if c.route == nil {
 		return reply{}, notFound()
@@ -236,9 +233,7 @@ func (s *Server) write(w http.ResponseWriter, c *call, out reply) {
 		}
 	}
 	h := w.Header()
-	for name, values := range c.header {
-		h[name] = values
-	}
+	maps.Copy(h, c.header)
 	h.Set("X-GitHub-Media-Type", "github.v3; format=json")
 	h.Set("X-GitHub-Api-Version-Selected", "2022-11-28")
 	h.Set("Date", s.clock().UTC().Format(http.TimeFormat))

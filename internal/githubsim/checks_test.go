@@ -15,8 +15,8 @@ import (
 func (w *world) check(name, status, conclusion string) *github.CheckRun {
 	w.t.Helper()
 	o := github.CreateCheckRunOptions{
-		Name: name, HeadSHA: w.head, Status: &status, ExternalID: github.String("x-" + name),
-		Output: &github.CheckRunOutput{Title: github.String("T"), Summary: github.String("S"), Text: github.String("long")},
+		Name: name, HeadSHA: w.head, Status: &status, ExternalID: new("x-" + name),
+		Output: &github.CheckRunOutput{Title: new("T"), Summary: new("S"), Text: new("long")},
 	}
 	if conclusion != "" {
 		o.Conclusion = &conclusion
@@ -49,12 +49,12 @@ func TestCheckRunLife(t *testing.T) {
 	}
 
 	_, _, err := w.bot.Checks.UpdateCheckRun(t.Context(), "acme", "shop", run.GetID(), github.UpdateCheckRunOptions{
-		Name: "promobot", Conclusion: github.String("neutral"), Status: github.String("completed"),
+		Name: "promobot", Conclusion: new("neutral"), Status: new("completed"),
 		Output: &github.CheckRunOutput{
-			Title: github.String("2 of 3"), Summary: github.String("s"),
+			Title: new("2 of 3"), Summary: new("s"),
 			Annotations: []*github.CheckRunAnnotation{{
-				Path: github.String("a b.yml"), StartLine: github.Int(1), EndLine: github.Int(1),
-				AnnotationLevel: github.String("warning"), Message: github.String("m"),
+				Path: new("a b.yml"), StartLine: new(1), EndLine: new(1),
+				AnnotationLevel: new("warning"), Message: new("m"),
 			}},
 		},
 		Actions: []*github.CheckRunAction{{Label: "Retry", Description: "Try again", Identifier: "retry"}},
@@ -107,7 +107,7 @@ func TestCompletedCheckRunStaysCompleted(t *testing.T) {
 				w.must(err)
 			}
 			_, _, err := w.bot.Checks.UpdateCheckRun(t.Context(), "acme", "shop", run.GetID(), github.UpdateCheckRunOptions{
-				Name: "promobot", Status: github.String("in_progress"),
+				Name: "promobot", Status: new("in_progress"),
 			})
 			w.must(err)
 			if diff := cmp.Diff([]string{tt.want}, w.runsOf(w.bot, nil)); diff != "" {
@@ -128,10 +128,10 @@ func TestCheckRunFilters(t *testing.T) {
 		want []string
 	}{
 		{name: "latest by default", want: []string{"b queued", "a completed success"}},
-		{name: "all", o: &github.ListCheckRunsOptions{Filter: github.String("all")}, want: []string{"b queued", "a completed success", "a completed failure"}},
-		{name: "name", o: &github.ListCheckRunsOptions{CheckName: github.String("a")}, want: []string{"a completed success"}},
-		{name: "status", o: &github.ListCheckRunsOptions{Status: github.String("queued")}, want: []string{"b queued"}},
-		{name: "our App", o: &github.ListCheckRunsOptions{AppID: &w.app.ID, CheckName: github.String("b")}, want: []string{"b queued"}},
+		{name: "all", o: &github.ListCheckRunsOptions{Filter: new("all")}, want: []string{"b queued", "a completed success", "a completed failure"}},
+		{name: "name", o: &github.ListCheckRunsOptions{CheckName: new("a")}, want: []string{"a completed success"}},
+		{name: "status", o: &github.ListCheckRunsOptions{Status: new("queued")}, want: []string{"b queued"}},
+		{name: "our App", o: &github.ListCheckRunsOptions{AppID: &w.app.ID, CheckName: new("b")}, want: []string{"b queued"}},
 		{name: "another App", o: &github.ListCheckRunsOptions{AppID: github.Int64(7)}, want: []string{}},
 		{name: "page", o: &github.ListCheckRunsOptions{ListOptions: github.ListOptions{PerPage: 1, Page: 2}}, want: []string{"a completed success"}},
 	}
@@ -183,14 +183,14 @@ func TestCheckRunRefusals(t *testing.T) {
 		want   string
 	}{
 		{name: "long summary", change: func(o *github.CreateCheckRunOptions) {
-			o.Output = &github.CheckRunOutput{Title: github.String("t"), Summary: github.String(strings.Repeat("é", 65536))}
+			o.Output = &github.CheckRunOutput{Title: new("t"), Summary: new(strings.Repeat("é", 65536))}
 		}, want: "Only 65535 characters are allowed; 65536 were supplied."},
-		{name: "completed without conclusion", change: func(o *github.CreateCheckRunOptions) { o.Status = github.String("completed") }, want: `"conclusion" wasn't supplied.`},
+		{name: "completed without conclusion", change: func(o *github.CreateCheckRunOptions) { o.Status = new("completed") }, want: `"conclusion" wasn't supplied.`},
 		{name: "four buttons", change: func(o *github.CreateCheckRunOptions) { o.Actions = actions(4, "l") }, want: "No more than 3 items are allowed; 4 were supplied."},
 		{name: "long label", change: func(o *github.CreateCheckRunOptions) { o.Actions = actions(1, strings.Repeat("l", 21)) }, want: "Only 20 characters are allowed; 21 were supplied."},
-		{name: "unknown conclusion", change: func(o *github.CreateCheckRunOptions) { o.Conclusion = github.String("fine") }, want: `"fine" is not a member of`},
+		{name: "unknown conclusion", change: func(o *github.CreateCheckRunOptions) { o.Conclusion = new("fine") }, want: `"fine" is not a member of`},
 		{name: "no title", change: func(o *github.CreateCheckRunOptions) {
-			o.Output = &github.CheckRunOutput{Summary: github.String("s")}
+			o.Output = &github.CheckRunOutput{Summary: new("s")}
 		}, want: `"title" wasn't supplied.`},
 	}
 	for _, tt := range looseTests {
@@ -243,7 +243,7 @@ func TestCheckRunListLags(t *testing.T) {
 		t.Errorf("status %q of the run itself, want queued", one.GetStatus())
 	}
 	w.clock.advance(6 * time.Second)
-	_, _, err = w.bot.Checks.UpdateCheckRun(t.Context(), "acme", "shop", run.GetID(), github.UpdateCheckRunOptions{Name: "promobot", Conclusion: github.String("success")})
+	_, _, err = w.bot.Checks.UpdateCheckRun(t.Context(), "acme", "shop", run.GetID(), github.UpdateCheckRunOptions{Name: "promobot", Conclusion: new("success")})
 	w.must(err)
 	if diff := cmp.Diff([]string{"promobot queued"}, w.runsOf(w.bot, nil)); diff != "" {
 		t.Errorf("runs right after the update (-want +got):\n%s", diff)
@@ -297,7 +297,7 @@ func TestScriptedCheck(t *testing.T) {
 			tt.check.App = w.app.ID
 			w.must(w.ScriptChecks(tt.check))
 			commit, _, err := w.bot.Repositories.CreateFile(t.Context(), "acme", "shop", "new.txt", &github.RepositoryContentFileOptions{
-				Message: github.String("Add a file"), Content: []byte("x\n"), Branch: github.String("main"),
+				Message: new("Add a file"), Content: []byte("x\n"), Branch: new("main"),
 			})
 			w.must(err)
 			w.head = commit.GetSHA()
@@ -332,7 +332,7 @@ func TestButtons(t *testing.T) {
 	if err := w.ClickAction("acme/shop", run.GetID(), "retry", "mona"); err == nil || !strings.Contains(err.Error(), "no buttons") {
 		t.Errorf("a button of a run in progress was pressed: %v", err)
 	}
-	_, _, err = w.bot.Checks.UpdateCheckRun(t.Context(), "acme", "shop", run.GetID(), github.UpdateCheckRunOptions{Name: "promobot", Conclusion: github.String("failure")})
+	_, _, err = w.bot.Checks.UpdateCheckRun(t.Context(), "acme", "shop", run.GetID(), github.UpdateCheckRunOptions{Name: "promobot", Conclusion: new("failure")})
 	w.must(err)
 	if err := w.ClickAction("acme/shop", run.GetID(), "retry", "rita"); err == nil {
 		t.Error("a reader pressed a button")

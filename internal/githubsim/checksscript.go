@@ -51,7 +51,7 @@ func (s *Server) ScriptChecks(check ScriptedCheck) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.model.apps[check.App] == nil {
+	if s.apps[check.App] == nil {
 		return fmt.Errorf("no App %d", check.App)
 	}
 	if s.closed {
@@ -103,7 +103,7 @@ func (box *scripts) wake() {
 
 // startScript posts a scripted check and schedules its end.
 func (s *Server) startScript(rule *ScriptedCheck, r *repository, branch string, head commit) {
-	a := s.model.apps[rule.App]
+	a := s.apps[rule.App]
 	if a == nil || r.deleted {
 		return
 	}
@@ -202,7 +202,7 @@ func (s *Server) PostCheck(repo, sha string, post CheckPost) (int64, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a := s.model.apps[post.App]
+	a := s.apps[post.App]
 	if a == nil {
 		return 0, fmt.Errorf("no App %d", post.App)
 	}
@@ -254,7 +254,7 @@ func (s *Server) click(repo string, run int64, login string, do func(*repository
 	if err != nil {
 		return err
 	}
-	one, who := r.activity.runByID[run], s.model.user(login)
+	one, who := r.activity.runByID[run], s.user(login)
 	if one == nil || who == nil {
 		return fmt.Errorf("no check run %d in %s, or no user %q", run, repo, login)
 	}

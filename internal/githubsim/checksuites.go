@@ -5,6 +5,7 @@ package githubsim
 // events of checks.
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -61,7 +62,7 @@ func (s *Server) suiteFor(r *repository, a *app, head commit, branch, before, af
 		branch = branchAt(r, head.id)
 	}
 	suite := &checkSuite{
-		id: s.model.next("check suite"), app: a, head: head, branch: branch, before: before, after: after,
+		id: s.next("check suite"), app: a, head: head, branch: branch, before: before, after: after,
 		createdAt: s.now(), updatedAt: s.now(),
 	}
 	put(&r.activity.suites, head.id, append(r.activity.suites[head.id], suite))
@@ -213,9 +214,7 @@ func (s *Server) runHookJSON(r *repository, run *checkRun) obj {
 // requested_action) goes to that App alone (Webhook events: check_run).
 func (s *Server) emitCheckRun(r *repository, run *checkRun, action string, sender *user, more obj) {
 	payload := obj{"check_run": s.runHookJSON(r, run)}
-	for key, value := range more {
-		payload[key] = value
-	}
+	maps.Copy(payload, more)
 	only := run.suite.app
 	if action == "created" || action == "completed" {
 		only = nil
@@ -262,7 +261,7 @@ func (s *Server) rerequestCheckSuite(c *call) (reply, error) {
 // write checks gets a suite and is asked for its runs, and scripted checks
 // are put on the clock. Called with Server.mu held.
 func (s *Server) commitPushed(r *repository, branch, before string, head commit, sender *user) {
-	for _, inst := range s.model.sortedInstallations() {
+	for _, inst := range s.sortedInstallations() {
 		if !inst.suspendedAt.IsZero() || !inst.covers(r) || inst.permissions["checks"] != "write" {
 			continue
 		}

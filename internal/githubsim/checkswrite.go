@@ -299,7 +299,7 @@ func (s *Server) createCheckRun(c *call) (reply, error) {
 func (s *Server) addCheckRun(r *repository, a *app, head commit, in *checkInput) *checkRun {
 	now := s.now()
 	suite := s.suiteFor(r, a, head, "", "", "")
-	run := &checkRun{id: s.model.next("check run"), suite: suite, createdAt: now}
+	run := &checkRun{id: s.next("check run"), suite: suite, createdAt: now}
 	state := checkState{at: now, touched: now, detailsURL: s.url + "/apps/" + a.Slug}
 	in.apply(s, r, head.id, &state, now)
 	run.versions = []checkState{state}

@@ -4,6 +4,7 @@ package githubsim
 // issue comments; for reactions).
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -159,7 +160,7 @@ func (s *Server) createComment(c *call) (reply, error) {
 // addComment writes a comment down; the caller tells about it.
 func (s *Server) addComment(i *issue, author *user, body string) *comment {
 	now := s.now()
-	m := &comment{id: s.model.next("comment"), issue: i, author: author, body: body, createdAt: now, updatedAt: now}
+	m := &comment{id: s.next("comment"), issue: i, author: author, body: body, createdAt: now, updatedAt: now}
 	i.activity.comments = append(i.activity.comments, m)
 	i.comments = len(i.activity.comments)
 	i.updatedAt = now
@@ -214,9 +215,7 @@ func (s *Server) deleteComment(c *call) (reply, error) {
 
 func (s *Server) emitComment(m *comment, action string, sender *user, more obj) {
 	payload := obj{"issue": s.issueHookJSON(m.issue), "comment": s.commentJSON(m)}
-	for key, value := range more {
-		payload[key] = value
-	}
+	maps.Copy(payload, more)
 	s.emit(m.issue.repo, "issue_comment", action, sender, payload)
 }
 
@@ -301,7 +300,7 @@ func (s *Server) addReaction(c *call, list *[]*reaction) (reply, error) {
 			return ok(s.reactionJSON(one)), nil
 		}
 	}
-	one := &reaction{id: s.model.next("reaction"), user: c.actor, content: in.Content, at: c.now}
+	one := &reaction{id: s.next("reaction"), user: c.actor, content: in.Content, at: c.now}
 	*list = append(*list, one)
 	return created(s.reactionJSON(one)), nil
 }

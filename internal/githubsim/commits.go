@@ -52,7 +52,7 @@ func (s *Server) commitJSON(r *repository, c commit) obj {
 	return obj{
 		"sha": c.id, "node_id": nodeID("Commit", c.id), "url": self, "html_url": r.html(s, "/commit/%s", c.id),
 		"comments_url": self + "/comments", "parents": parents,
-		"author": s.userOrNull(s.model.userByEmail(c.author.email)), "committer": s.userOrNull(s.committerOf(c)),
+		"author": s.userOrNull(s.userByEmail(c.author.email)), "committer": s.userOrNull(s.committerOf(c)),
 		"commit": obj{
 			"url": r.api(s, "/git/commits/%s", c.id), "author": signatureJSON(c.author), "committer": signatureJSON(c.committer),
 			"message": strings.TrimSuffix(c.message, "\n"), "comment_count": 0,
@@ -66,9 +66,9 @@ func (s *Server) commitJSON(r *repository, c commit) obj {
 // itself is by the account web-flow.
 func (s *Server) committerOf(c commit) *user {
 	if c.committer.email == "noreply@github.com" {
-		return s.model.webFlow
+		return s.webFlow
 	}
-	return s.model.userByEmail(c.committer.email)
+	return s.userByEmail(c.committer.email)
 }
 
 // diffEntryJSON is one file of a difference whose newer side is head.
@@ -113,7 +113,7 @@ func (s *Server) listCommits(c *call) (reply, error) {
 		}
 	}
 	if author := c.query("author"); author != "" {
-		if u := s.model.user(author); u != nil {
+		if u := s.user(author); u != nil {
 			author = u.email
 		}
 		args = append(args, "--fixed-strings", "--author="+author)

@@ -266,8 +266,7 @@ func (s *Server) changeContents(c *call, remove bool) (reply, error) {
 	}
 	u := refUpdate{name, tip, made.id}
 	if err := s.mayMoveRef(c, name, u); err != nil {
-		var api *apiError
-		if errors.As(err, &api) {
+		if api, ok := errors.AsType[*apiError](err); ok {
 			return reply{}, conflict(api.message)
 		}
 		return reply{}, err
@@ -288,7 +287,7 @@ func (s *Server) changeContents(c *call, remove bool) (reply, error) {
 func (s *Server) Commit(ctx context.Context, repo, login, branch, message string, files map[string]*string) (string, error) {
 	s.mu.Lock()
 	r, err := s.lookup(repo)
-	actor := s.model.user(login)
+	actor := s.user(login)
 	s.mu.Unlock()
 	if err != nil {
 		return "", err

@@ -33,7 +33,7 @@ func (s *Server) CreateOrganization(login string, owners, members []string) erro
 func (s *Server) createAccount(login, kind string, members map[string]Role) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.model.user(login) != nil {
+	if s.user(login) != nil {
 		return fmt.Errorf("the account %q exists already", login)
 	}
 	s.newUser(login, kind).members = members
@@ -41,10 +41,10 @@ func (s *Server) createAccount(login, kind string, members map[string]Role) erro
 }
 
 func (s *Server) newUser(login, kind string) *user {
-	u := &user{id: s.model.next("user"), login: login, kind: kind, createdAt: s.now()}
+	u := &user{id: s.next("user"), login: login, kind: kind, createdAt: s.now()}
 	u.name = login
 	u.email = fmt.Sprintf("%d+%s@users.noreply.github.com", u.id, login)
-	s.model.users[strings.ToLower(login)] = u
+	s.users[strings.ToLower(login)] = u
 	return u
 }
 
@@ -52,12 +52,12 @@ func (s *Server) newUser(login, kind string) *user {
 func (s *Server) UserToken(login string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u := s.model.user(login)
+	u := s.user(login)
 	if u == nil {
 		return "", fmt.Errorf("no user %q", login)
 	}
 	t := &token{secret: s.secret("ghp_"), user: u}
-	s.model.tokens[t.secret] = t
+	s.tokens[t.secret] = t
 	return t.secret, nil
 }
 
@@ -78,16 +78,16 @@ type RepoOptions struct {
 // installed on all of the account's repositories see it at once.
 func (s *Server) CreateRepository(ctx context.Context, owner, name string, o RepoOptions) error {
 	s.mu.Lock()
-	account := s.model.user(owner)
+	account := s.user(owner)
 	if account == nil {
 		s.mu.Unlock()
 		return fmt.Errorf("no account %q", owner)
 	}
-	if s.model.repository(owner, name) != nil {
+	if s.repository(owner, name) != nil {
 		s.mu.Unlock()
 		return fmt.Errorf("the repository %s/%s exists already", owner, name)
 	}
-	id := s.model.next("repository")
+	id := s.next("repository")
 	s.mu.Unlock()
 
 	st, refs, branch, err := s.git.create(ctx, id, o.From, o.DefaultBranch)
@@ -108,11 +108,11 @@ func (s *Server) CreateRepository(ctx context.Context, owner, name string, o Rep
 		roles:               map[string]Role{}, store: st, refs: refs, protections: map[string]*protection{},
 		issues: map[int]*issue{}, labels: map[string]*label{},
 	}
-	s.model.repositories[r.id] = r
-	s.model.stores = append(s.model.stores, st)
-	s.model.byName[strings.ToLower(r.fullName())] = r
+	s.repositories[r.id] = r
+	s.stores = append(s.stores, st)
+	s.byName[strings.ToLower(r.fullName())] = r
 	s.emit(r, "repository", "created", account, obj{})
-	for _, inst := range s.model.sortedInstallations() {
+	for _, inst := range s.sortedInstallations() {
 		if inst.all && inst.account == account {
 			s.emitInstallationRepositories(inst, "added", []*repository{r}, account)
 		}
@@ -123,7 +123,7 @@ func (s *Server) CreateRepository(ctx context.Context, owner, name string, o Rep
 // lookup finds a repository by owner/name, with Server.mu held.
 func (s *Server) lookup(repo string) (*repository, error) {
 	owner, name, _ := strings.Cut(repo, "/")
-	r := s.model.repository(owner, name)
+	r := s.repository(owner, name)
 	if r == nil || r.deleted {
 		return nil, fmt.Errorf("no repository %q", repo)
 	}
@@ -142,7 +142,7 @@ func (s *Server) SetRole(repo, login, role string) error {
 	if err != nil {
 		return err
 	}
-	if s.model.user(login) == nil {
+	if s.user(login) == nil {
 		return fmt.Errorf("no user %q", login)
 	}
 	r.roles[strings.ToLower(login)] = level
@@ -153,11 +153,11 @@ func (s *Server) SetRole(repo, login, role string) error {
 func (s *Server) RenameRepository(repo, name string) error {
 	return s.changeRepository(repo, "renamed", func(r *repository) (obj, error) {
 		old := r.name
-		if s.model.repository(r.owner.login, name) != nil {
+		if s.repository(r.owner.login, name) != nil {
 			return nil, fmt.Errorf("the repository %s/%s exists already", r.owner.login, name)
 		}
 		r.name = name
-		s.model.byName[strings.ToLower(r.fullName())] = r
+		s.byName[strings.ToLower(r.fullName())] = r
 		return obj{"changes": obj{"repository": obj{"name": obj{"from": old}}}}, nil
 	})
 }
@@ -174,9 +174,9 @@ func (s *Server) ArchiveRepository(repo string) error {
 func (s *Server) DeleteRepository(repo string) error {
 	return s.changeRepository(repo, "deleted", func(r *repository) (obj, error) {
 		r.deleted = true
-		maps.DeleteFunc(s.model.byName, func(_ string, other *repository) bool { return other == r })
-		delete(s.model.repositories, r.id)
-		for _, inst := range s.model.sortedInstallations() {
+		maps.DeleteFunc(s.byName, func(_ string, other *repository) bool { return other == r })
+		delete(s.repositories, r.id)
+		for _, inst := range s.sortedInstallations() {
 			if inst.covers(r) {
 				s.emitInstallationRepositories(inst, "removed", []*repository{r}, r.owner)
 			}
@@ -206,17 +206,17 @@ func (s *Server) changeRepository(repo, action string, change func(*repository) 
 func (s *Server) Install(appID int64, account string, repositories ...string) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a, u := s.model.apps[appID], s.model.user(account)
+	a, u := s.apps[appID], s.user(account)
 	if a == nil || u == nil {
 		return 0, fmt.Errorf("no App %d or no account %q", appID, account)
 	}
-	for _, other := range s.model.installations {
+	for _, other := range s.installations {
 		if other.app == a && other.account == u {
 			return 0, fmt.Errorf("the App %s is installed on %s already", a.Slug, account)
 		}
 	}
 	inst := &installation{
-		id: s.model.next("installation"), app: a, account: u, all: len(repositories) == 0,
+		id: s.next("installation"), app: a, account: u, all: len(repositories) == 0,
 		selected: map[int64]struct{}{}, permissions: maps.Clone(a.permissions), events: slices.Clone(a.events),
 		createdAt: s.now(), updatedAt: s.now(),
 	}
@@ -227,7 +227,7 @@ func (s *Server) Install(appID int64, account string, repositories ...string) (i
 		}
 		inst.selected[r.id] = struct{}{}
 	}
-	s.model.installations[inst.id] = inst
+	s.installations[inst.id] = inst
 	s.emitInstallation(inst, "created")
 	return inst.id, nil
 }
@@ -237,7 +237,7 @@ func (s *Server) Install(appID int64, account string, repositories ...string) (i
 func (s *Server) InstallationRepositories(id int64, add, remove []string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	inst := s.model.installations[id]
+	inst := s.installations[id]
 	if inst == nil {
 		return fmt.Errorf("no installation %d", id)
 	}
@@ -268,7 +268,7 @@ func (s *Server) InstallationRepositories(id int64, add, remove []string) error 
 
 // Uninstall removes an installation; its tokens end.
 func (s *Server) Uninstall(id int64) error {
-	return s.changeInstallation(id, "deleted", func(inst *installation) { delete(s.model.installations, inst.id) })
+	return s.changeInstallation(id, "deleted", func(inst *installation) { delete(s.installations, inst.id) })
 }
 
 // Suspend stops an installation: no tokens, no webhooks.
@@ -288,7 +288,7 @@ func (s *Server) Unsuspend(id int64) error {
 func (s *Server) changeInstallation(id int64, action string, change func(*installation)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	inst := s.model.installations[id]
+	inst := s.installations[id]
 	if inst == nil {
 		return fmt.Errorf("no installation %d", id)
 	}

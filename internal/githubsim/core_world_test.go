@@ -36,7 +36,7 @@ func (w *world) branchWith(branch string, files map[string]*string) string {
 func (w *world) pull(branch string) *github.PullRequest {
 	w.t.Helper()
 	p, _, err := w.bot.PullRequests.Create(w.t.Context(), "acme", "shop", &github.NewPullRequest{
-		Title: github.String("Promote " + branch), Head: &branch, Base: github.String("main"), Body: github.String("Why."),
+		Title: new("Promote " + branch), Head: &branch, Base: new("main"), Body: new("Why."),
 	})
 	w.must(err)
 	return p

@@ -6,6 +6,7 @@ package githubsim
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -57,9 +58,7 @@ func (s *Server) listDeliveries(c *call) (reply, error) {
 	perPage, _ := pageOf(c)
 	if len(list) > perPage {
 		q := url.Values{}
-		for name, values := range c.r.URL.Query() {
-			q[name] = values
-		}
+		maps.Copy(q, c.r.URL.Query())
 		q.Set("cursor", "v1_"+formatID(list[perPage].id))
 		c.header.Set("Link", "<"+s.url+c.r.URL.EscapedPath()+"?"+q.Encode()+`>; rel="next"`)
 		list = list[:perPage]
@@ -113,7 +112,7 @@ func (s *Server) redeliver(c *call) (reply, error) {
 		return reply{}, err
 	}
 	s.enqueue([]*delivery{{
-		id: s.model.next("delivery"), guid: d.guid, event: d.event, action: d.action, app: d.app,
+		id: s.next("delivery"), guid: d.guid, event: d.event, action: d.action, app: d.app,
 		installation: d.installation, repository: d.repository, payload: d.payload, redelivery: true,
 	}})
 	return accepted(obj{}), nil

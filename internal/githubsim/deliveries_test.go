@@ -64,8 +64,7 @@ func TestDeliveriesAreSentAgain(t *testing.T) {
 
 // ignoreAccepted drops the error that go-github makes of a 202.
 func ignoreAccepted(err error) error {
-	var accepted *github.AcceptedError
-	if errors.As(err, &accepted) {
+	if _, ok := errors.AsType[*github.AcceptedError](err); ok {
 		return nil
 	}
 	return err

@@ -106,7 +106,7 @@ func (s *Server) createDeployment(c *call) (reply, error) {
 		return reply{}, err
 	}
 	d := &deployment{
-		id: s.model.next("deployment"), sha: head.id, ref: in.Ref, task: in.Task, payload: obj{}, environment: in.Environment,
+		id: s.next("deployment"), sha: head.id, ref: in.Ref, task: in.Task, payload: obj{}, environment: in.Environment,
 		original: in.Environment, description: in.Description, transient: in.Transient, production: in.Environment == "production",
 		creator: c.actor, createdAt: c.now, updatedAt: c.now,
 	}
@@ -267,7 +267,7 @@ func (s *Server) createDeploymentStatus(c *call) (reply, error) {
 // the same environment inactive, unless they are transient or production
 // differs (Create a deployment status: auto_inactive).
 func (s *Server) addDeploymentStatus(r *repository, d *deployment, st *deploymentStatus, autoInactive bool) {
-	st.id, st.at = s.model.next("deployment status"), s.now()
+	st.id, st.at = s.next("deployment status"), s.now()
 	if st.environment == "" {
 		st.environment = d.environment
 	}

@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -171,7 +172,7 @@ func (s *Server) hit(r *http.Request) []Fault {
 	box.mu.Lock()
 	defer box.mu.Unlock()
 	if box.chance == nil {
-		box.chance = rand.New(rand.NewPCG(uint64(s.seed), 0x5eed)) //nolint:gosec // G404, G115: a run must repeat; no secret comes of it
+		box.chance = rand.New(rand.NewPCG(uint64(s.seed), 0x5eed))
 	}
 	var out []Fault
 	for _, rule := range box.rules {
@@ -276,9 +277,7 @@ func (w *heldWriter) Write(p []byte) (int, error) {
 }
 
 func (w *heldWriter) sendTo(to http.ResponseWriter) {
-	for name, values := range w.header {
-		to.Header()[name] = values
-	}
+	maps.Copy(to.Header(), w.header)
 	to.WriteHeader(max(w.status, http.StatusOK))
 	_, _ = to.Write(w.body.Bytes()) // the client may be gone
 }

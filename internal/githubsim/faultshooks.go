@@ -50,7 +50,7 @@ func DuplicatedWebhook(times int) HookEffect {
 		out := []*delivery{d}
 		for range times - 1 {
 			again := *d
-			again.id = s.model.next("delivery")
+			again.id = s.next("delivery")
 			out = append(out, &again)
 		}
 		return out
@@ -157,7 +157,7 @@ func (s *Server) ReleaseWebhooks(arrange func([]Webhook) []Webhook) (int, error)
 			return 0, fmt.Errorf("the webhook %s was not held", w.GUID)
 		}
 		again := *d
-		again.id = s.model.next("delivery")
+		again.id = s.next("delivery")
 		out = append(out, &again)
 	}
 	s.hooks.waiting = append(s.hooks.waiting, out...)
@@ -172,7 +172,7 @@ func (d *delivery) shown() Webhook {
 // hookChance is the source of chance for webhooks.
 func (s *Server) hookChance() *rand.Rand {
 	if s.activity.held.chance == nil {
-		s.activity.held.chance = rand.New(rand.NewPCG(uint64(s.seed), 0xbad)) //nolint:gosec // G404, G115: a run must repeat; no secret comes of it
+		s.activity.held.chance = rand.New(rand.NewPCG(uint64(s.seed), 0xbad))
 	}
 	return s.activity.held.chance
 }

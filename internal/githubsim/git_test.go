@@ -26,7 +26,7 @@ type gitClient struct {
 }
 
 func (g gitClient) run(args ...string) (string, error) {
-	cmd := exec.CommandContext(g.t.Context(), "git", args...) //nolint:gosec // the test's own arguments
+	cmd := exec.CommandContext(g.t.Context(), "git", args...)
 	cmd.Dir = g.dir
 	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C",
 		"GIT_AUTHOR_NAME=Mona", "GIT_AUTHOR_EMAIL=mona@users.noreply.github.com",
@@ -126,7 +126,7 @@ func TestFetch(t *testing.T) {
 		}
 	})
 	t.Run("any commit by its id", func(t *testing.T) {
-		old, err := w.Commit(t.Context(), "acme/shop", "mona", "gone", "Lost\n", map[string]*string{"a": github.String("a")})
+		old, err := w.Commit(t.Context(), "acme/shop", "mona", "gone", "Lost\n", map[string]*string{"a": new("a")})
 		w.must(err)
 		_, err = w.UserClient("mona").Git.DeleteRef(t.Context(), "acme", "shop", "refs/heads/gone")
 		w.must(err)
@@ -139,8 +139,8 @@ func TestFetch(t *testing.T) {
 func TestGitCredentials(t *testing.T) {
 	w := newWorld(t)
 	w.must(w.CreateRepository(t.Context(), "acme", "open", githubsimRepo("")))
-	noContents := w.botToken(&github.InstallationPermissions{Issues: github.String("write")})
-	readContents := w.botToken(&github.InstallationPermissions{Contents: github.String("read")})
+	noContents := w.botToken(&github.InstallationPermissions{Issues: new("write")})
+	readContents := w.botToken(&github.InstallationPermissions{Contents: new("read")})
 	for _, tc := range []struct {
 		name, token, repo string
 		want              []string
@@ -193,7 +193,7 @@ func TestGitCredentials(t *testing.T) {
 func TestPushRefusals(t *testing.T) {
 	w := newWorld(t)
 	mona := w.clone(w.token("mona"))
-	bot := w.clone(w.botToken(&github.InstallationPermissions{Contents: github.String("write")}))
+	bot := w.clone(w.botToken(&github.InstallationPermissions{Contents: new("write")}))
 	w.must(w.CreateUser("sam"))
 
 	t.Run("a lease that is stale", func(t *testing.T) {
@@ -357,7 +357,7 @@ func TestPushEvents(t *testing.T) {
 
 func TestAppPushesItsOwnRefs(t *testing.T) {
 	w := newWorld(t)
-	g := w.clone(w.botToken(&github.InstallationPermissions{Contents: github.String("write")}))
+	g := w.clone(w.botToken(&github.InstallationPermissions{Contents: new("write")}))
 	tip := g.ok("commit-tree", "-m", "claim", g.ok("mktree"))
 	g.ok("-c", "push.negotiate=true", "push", "-q", "--force-with-lease=refs/promobot/shop/qa:", "origin", tip+":refs/promobot/shop/qa")
 	g.refused([]string{"stale info"}, "push", "--force-with-lease=refs/promobot/shop/qa:", "origin", "HEAD:refs/promobot/shop/qa")

@@ -87,7 +87,7 @@ func TestGitObjects(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
 	blob, _, err := w.bot.Git.CreateBlob(ctx, "acme", "shop", &github.Blob{
-		Content: github.String(base64.StdEncoding.EncodeToString([]byte{0, 1, 255})), Encoding: github.String("base64"),
+		Content: new(base64.StdEncoding.EncodeToString([]byte{0, 1, 255})), Encoding: new("base64"),
 	})
 	w.must(err)
 	raw, _, err := w.bot.Git.GetBlobRaw(ctx, "acme", "shop", blob.GetSHA())
@@ -101,9 +101,9 @@ func TestGitObjects(t *testing.T) {
 		t.Errorf("the blob came back as %q, %v", data, err)
 	}
 	tree, _, err := w.bot.Git.CreateTree(ctx, "acme", "shop", w.head, []*github.TreeEntry{
-		{Path: github.String("bin/run"), Mode: github.String("100755"), Type: github.String("blob"), SHA: blob.SHA},
-		{Path: github.String("README.md"), Mode: github.String("100644"), Type: github.String("blob")},
-		{Path: github.String("envs/qa/new.yml"), Mode: github.String("100644"), Type: github.String("blob"), Content: github.String("a: 1\n")},
+		{Path: new("bin/run"), Mode: new("100755"), Type: new("blob"), SHA: blob.SHA},
+		{Path: new("README.md"), Mode: new("100644"), Type: new("blob")},
+		{Path: new("envs/qa/new.yml"), Mode: new("100644"), Type: new("blob"), Content: new("a: 1\n")},
 	})
 	w.must(err)
 	all, _, err := w.bot.Git.GetTree(ctx, "acme", "shop", tree.GetSHA(), true)
@@ -119,7 +119,7 @@ func TestGitObjects(t *testing.T) {
 		t.Errorf("tree (-want +got):\n%s", diff)
 	}
 	tag, _, err := w.bot.Git.CreateTag(ctx, "acme", "shop", &github.Tag{
-		Tag: github.String("v1"), Message: github.String("One"), Object: &github.GitObject{SHA: &w.head, Type: github.String("commit")},
+		Tag: new("v1"), Message: new("One"), Object: &github.GitObject{SHA: &w.head, Type: new("commit")},
 	})
 	w.must(err)
 	same, _, err := w.bot.Git.GetTag(ctx, "acme", "shop", tag.GetSHA())
@@ -135,13 +135,13 @@ func TestGitObjects(t *testing.T) {
 	}{
 		{"a commit of no tree", func() error {
 			_, _, err := w.bot.Git.CreateCommit(ctx, "acme", "shop", &github.Commit{
-				Message: github.String("x"), Tree: &github.Tree{SHA: &w.head},
+				Message: new("x"), Tree: &github.Tree{SHA: &w.head},
 			}, nil)
 			return err
 		}, "Tree SHA does not exist", 422},
 		{"a tree with a path out of it", func() error {
 			_, _, err := w.bot.Git.CreateTree(ctx, "acme", "shop", "", []*github.TreeEntry{
-				{Path: github.String("../x"), Mode: github.String("100644"), Type: github.String("blob"), Content: github.String("x")},
+				{Path: new("../x"), Mode: new("100644"), Type: new("blob"), Content: new("x")},
 			})
 			return err
 		}, "malformed path component", 422},
@@ -246,7 +246,7 @@ func TestContents(t *testing.T) {
 
 	write := func(sha *string) (*github.RepositoryContentResponse, error) {
 		made, _, err := w.bot.Repositories.UpdateFile(ctx, "acme", "shop", "README.md", &github.RepositoryContentFileOptions{
-			Message: github.String("Edit"), Content: []byte("# New\n"), SHA: sha,
+			Message: new("Edit"), Content: []byte("# New\n"), SHA: sha,
 		})
 		return made, err
 	}

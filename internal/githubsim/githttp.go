@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cgi"
 	"strings"
@@ -64,8 +65,7 @@ func (s *Server) serveGit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	repo, who, err := s.admitGit(r, owner, name, service == receivePack)
-	var refusal *gitRefusal
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*gitRefusal](err); ok {
 		switch refusal.status {
 		case http.StatusUnauthorized:
 			w.Header().Set("WWW-Authenticate", `Basic realm="GitHub"`)
@@ -108,7 +108,7 @@ func (s *Server) admitGit(r *http.Request, owner, name string, push bool) (*repo
 	if who.app != nil {
 		return nil, who, &gitRefusal{status: http.StatusUnauthorized, message: "Invalid username or token. Password authentication is not supported for Git operations."}
 	}
-	repo := s.model.repository(owner, name)
+	repo := s.repository(owner, name)
 	if repo == nil || !s.maySee(who, repo) {
 		if who.token == nil {
 			return nil, who, &gitRefusal{status: http.StatusUnauthorized, message: "Repository not found."}
@@ -220,9 +220,7 @@ func (s *Server) serveReceivePack(w http.ResponseWriter, r *http.Request, repo *
 		http.Error(w, "following the push failed: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
-	for name, values := range answer.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), answer.header)
 	w.WriteHeader(answer.status)
 	_, _ = w.Write(answer.body.Bytes()) // a client that went away needs no answer
 }

@@ -56,7 +56,7 @@ func (st *store) object(expression string) (object, error) {
 }
 
 func (st *store) startBatch() (*catFile, error) {
-	cmd := exec.CommandContext(st.git.life, st.git.binary, "cat-file", "--batch") //nolint:gosec // no outside input
+	cmd := exec.CommandContext(st.git.life, st.git.binary, "cat-file", "--batch")
 	cmd.Dir, cmd.Env = st.path, st.git.env
 	in, err := cmd.StdinPipe()
 	if err != nil {

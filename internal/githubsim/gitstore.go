@@ -67,8 +67,7 @@ func (e *gitError) Error() string {
 
 // gitExit is the exit code of a failed git command, or -1.
 func gitExit(err error) int {
-	var ge *gitError
-	if errors.As(err, &ge) {
+	if ge, ok := errors.AsType[*gitError](err); ok {
 		return ge.code
 	}
 	return -1
@@ -92,7 +91,7 @@ func (st *store) line(ctx context.Context, in gitInput, args ...string) (string,
 }
 
 func (g gitEnv) run(ctx context.Context, dir string, in gitInput, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, g.binary, args...) //nolint:gosec // the arguments are the simulator's own
+	cmd := exec.CommandContext(ctx, g.binary, args...)
 	cmd.Dir = dir
 	cmd.Env = append(append([]string{}, g.env...), in.env...)
 	cmd.Stdin = bytes.NewReader(in.stdin)
@@ -222,8 +221,8 @@ func (st *store) updateRefs(ctx context.Context, updates ...refUpdate) error {
 	}
 	var in bytes.Buffer
 	for _, u := range updates {
-		switch {
-		case u.new == zeroID:
+		switch u.new {
+		case zeroID:
 			fmt.Fprintf(&in, "delete %s\x00%s\x00", u.name, u.old)
 		default:
 			fmt.Fprintf(&in, "update %s\x00%s\x00%s\x00", u.name, u.new, u.old)
@@ -236,7 +235,7 @@ func (st *store) updateRefs(ctx context.Context, updates ...refUpdate) error {
 // closeStores ends the object readers of all repositories.
 func (s *Server) closeStores() {
 	s.mu.Lock()
-	stores := slices.Clone(s.model.stores)
+	stores := slices.Clone(s.stores)
 	s.mu.Unlock()
 	for _, st := range stores {
 		st.close()

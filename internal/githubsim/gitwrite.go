@@ -7,7 +7,7 @@ import (
 	"bytes"
 	"compress/zlib"
 	"context"
-	"crypto/sha1" //nolint:gosec // git names objects by SHA-1
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -22,7 +22,7 @@ import (
 // writeObject stores an object and returns its id.
 func (st *store) writeObject(kind string, data []byte) (string, error) {
 	full := append(fmt.Appendf(nil, "%s %d\x00", kind, len(data)), data...)
-	sum := sha1.Sum(full) //nolint:gosec // git names objects by SHA-1
+	sum := sha1.Sum(full)
 	id := hex.EncodeToString(sum[:])
 	dir := filepath.Join(st.path, "objects", id[:2])
 	target := filepath.Join(dir, id[2:])

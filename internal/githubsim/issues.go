@@ -183,7 +183,7 @@ func (s *Server) createIssue(c *call) (reply, error) {
 	}
 	c.repo.lastNumber++
 	i := &issue{
-		id: s.model.next("issue"), number: c.repo.lastNumber, repo: c.repo, author: c.actor, title: string(*in.Title), body: body,
+		id: s.next("issue"), number: c.repo.lastNumber, repo: c.repo, author: c.actor, title: string(*in.Title), body: body,
 		createdAt: c.now, updatedAt: c.now,
 	}
 	c.repo.issues[i.number] = i

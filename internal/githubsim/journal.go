@@ -271,7 +271,7 @@ func (s *Server) classify(r *http.Request) Request {
 	entry := Request{At: s.now(), Kind: Other, Method: r.Method, Path: r.URL.RequestURI()}
 	entry.Caller, entry.Login = s.caller(r)
 	if path, isAPI := strings.CutPrefix(r.URL.EscapedPath(), "/api/v3"); isAPI {
-		if rt, _ := s.routes.match(r.Method, s.model.pathOfID(path)); rt != nil {
+		if rt, _ := s.routes.match(r.Method, s.pathOfID(path)); rt != nil {
 			entry.Route = templateOf(rt)
 		}
 		switch {
@@ -312,7 +312,7 @@ func (s *Server) caller(r *http.Request) (CallerKind, string) {
 	if strings.Count(secret, ".") == 2 {
 		return CallerApp, ""
 	}
-	t := s.model.tokens[secret]
+	t := s.tokens[secret]
 	switch {
 	case t == nil:
 		return CallerNobody, ""

@@ -40,7 +40,7 @@ func (s *Server) labelsNamed(r *repository, names []string) []*label {
 		}
 		l := r.labels[strings.ToLower(name)]
 		if l == nil {
-			l = &label{id: s.model.next("label"), name: name, color: "ededed"}
+			l = &label{id: s.next("label"), name: name, color: "ededed"}
 			r.labels[strings.ToLower(name)] = l
 		}
 		if !slices.Contains(out, l) && len(out) < maxLabelsPerIssue {
@@ -141,7 +141,7 @@ func (s *Server) createLabel(c *call) (reply, error) {
 	if c.repo.labels[key] != nil {
 		return reply{}, invalid(fieldError{Resource: "Label", Field: "name", Code: "already_exists"})
 	}
-	l := &label{id: s.model.next("label"), name: *in.Name, color: "ededed"}
+	l := &label{id: s.next("label"), name: *in.Name, color: "ededed"}
 	if err := in.apply(l); err != nil {
 		return reply{}, err
 	}

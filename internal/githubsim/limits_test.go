@@ -51,7 +51,7 @@ func TestListPages(t *testing.T) {
 	w := newWorld(t)
 	for i := range 44 {
 		_, _, err := w.bot.Git.CreateRef(t.Context(), "acme", "shop", &github.Reference{
-			Ref: github.String("refs/heads/b" + strconv.Itoa(100+i)), Object: &github.GitObject{SHA: &w.head},
+			Ref: new("refs/heads/b" + strconv.Itoa(100+i)), Object: &github.GitObject{SHA: &w.head},
 		})
 		w.must(err)
 	}
@@ -149,7 +149,7 @@ func TestRateLimits(t *testing.T) {
 		w.branchWith("two", file("a", "2"))
 		w.pull("one")
 		_, resp, err := w.newBot().PullRequests.Create(ctx, "acme", "shop", &github.NewPullRequest{
-			Title: github.String("Second"), Head: github.String("two"), Base: github.String("main"),
+			Title: new("Second"), Head: new("two"), Base: new("main"),
 		})
 		wantRefusal(t, err, 403, "You have exceeded a secondary rate limit")
 		seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))

@@ -94,7 +94,7 @@ func TestMergeMethods(t *testing.T) {
 func TestMergeDeletesTheHeadBranch(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
-	_, _, err := w.UserClient("olga").Repositories.Edit(ctx, "acme", "shop", &github.Repository{DeleteBranchOnMerge: github.Bool(true)})
+	_, _, err := w.UserClient("olga").Repositories.Edit(ctx, "acme", "shop", &github.Repository{DeleteBranchOnMerge: new(true)})
 	w.must(err)
 	w.branchWith("topic", file("a", "1"))
 	w.pull("topic")
@@ -103,7 +103,7 @@ func TestMergeDeletesTheHeadBranch(t *testing.T) {
 	g.commit("Stacked", map[string]string{"s": "s"})
 	g.ok("push", "-q", "origin", "HEAD:refs/heads/stacked")
 	_, _, err = w.bot.PullRequests.Create(ctx, "acme", "shop", &github.NewPullRequest{
-		Title: github.String("Stacked"), Head: github.String("stacked"), Base: github.String("topic"),
+		Title: new("Stacked"), Head: new("stacked"), Base: new("topic"),
 	})
 	w.must(err)
 	_, _, err = w.bot.PullRequests.Merge(ctx, "acme", "shop", 1, "", nil)
@@ -149,13 +149,13 @@ func TestMergeRefusals(t *testing.T) {
 	}{
 		{"head moved", func() {}, &github.PullRequestOptions{SHA: w.head}, 409, "Head branch was modified. Review and try the merge again."},
 		{"base moved", func() { w.must(w.ForceBaseModified("acme/shop", 1)) }, nil, 405, "Base branch was modified. Review and try the merge again."},
-		{"no merge commits", func() { settings(&github.Repository{AllowMergeCommit: github.Bool(false)}) }, nil, 405, "Merge commits are not allowed on this repository."},
+		{"no merge commits", func() { settings(&github.Repository{AllowMergeCommit: new(false)}) }, nil, 405, "Merge commits are not allowed on this repository."},
 		{
-			"no squash", func() { settings(&github.Repository{AllowSquashMerge: github.Bool(false)}) },
+			"no squash", func() { settings(&github.Repository{AllowSquashMerge: new(false)}) },
 			&github.PullRequestOptions{MergeMethod: "squash"}, 405, "Squash merges are not allowed on this repository.",
 		},
 		{"one check missing", func() {
-			settings(&github.Repository{AllowMergeCommit: github.Bool(true)})
+			settings(&github.Repository{AllowMergeCommit: new(true)})
 			protect("ci")
 		}, nil, 405, `Required status check "ci" is expected.`},
 		{"two checks missing", func() { protect("ci", "lint") }, nil, 405, "2 of 2 required status checks are expected."},
@@ -180,7 +180,7 @@ func TestMergeRefusals(t *testing.T) {
 	t.Run("a workflow without the permission", func(t *testing.T) {
 		w.branchWith("ci", file(".github/workflows/ci.yml", "on: push\n"))
 		p := w.pull("ci")
-		c := w.Client(w.botToken(&github.InstallationPermissions{Contents: github.String("write"), PullRequests: github.String("write")}))
+		c := w.Client(w.botToken(&github.InstallationPermissions{Contents: new("write"), PullRequests: new("write")}))
 		_, _, err := c.PullRequests.Merge(ctx, "acme", "shop", p.GetNumber(), "", nil)
 		wantRefusal(t, err, 403, "refusing to allow a GitHub App to create or update workflow `.github/workflows/ci.yml`")
 	})
@@ -236,15 +236,15 @@ func TestVerifiedCommits(t *testing.T) {
 		t.Error("a pushed commit is verified")
 	}
 	made, _, err := w.bot.Git.CreateCommit(ctx, "acme", "shop", &github.Commit{
-		Message: github.String("By the App"), Tree: head.Tree, Parents: []*github.Commit{{SHA: &w.head}},
+		Message: new("By the App"), Tree: head.Tree, Parents: []*github.Commit{{SHA: &w.head}},
 	}, nil)
 	w.must(err)
 	if !made.GetVerification().GetVerified() || made.GetAuthor().GetName() != "promobot[bot]" {
 		t.Errorf("the App's commit is %v", made)
 	}
 	named, _, err := w.bot.Git.CreateCommit(ctx, "acme", "shop", &github.Commit{
-		Message: github.String("By someone"), Tree: head.Tree,
-		Author: &github.CommitAuthor{Name: github.String("X"), Email: github.String("x@example.com")},
+		Message: new("By someone"), Tree: head.Tree,
+		Author: &github.CommitAuthor{Name: new("X"), Email: new("x@example.com")},
 	}, nil)
 	w.must(err)
 	if named.GetVerification().GetVerified() {

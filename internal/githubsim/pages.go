@@ -85,7 +85,7 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 	case "blob":
 		err = s.pageBlob(w, r, repo, rest)
 	case "pulls":
-		err = s.pagePulls(w, r, repo)
+		s.pagePulls(w, r, repo)
 	case "pull":
 		err = s.pagePull(w, r, repo, rest)
 	case "issues":
@@ -215,7 +215,7 @@ func (s *Server) pageBlob(w http.ResponseWriter, _ *http.Request, repo *repoView
 	return nil
 }
 
-func (s *Server) pagePulls(w http.ResponseWriter, r *http.Request, repo *repoView) error {
+func (s *Server) pagePulls(w http.ResponseWriter, r *http.Request, repo *repoView) {
 	state := r.URL.Query().Get("state")
 	if state != "closed" && state != "all" {
 		state = "open"
@@ -227,7 +227,6 @@ func (s *Server) pagePulls(w http.ResponseWriter, r *http.Request, repo *repoVie
 		return state == "all" || (p.State == "open") == (state == "open")
 	})}
 	s.writePage(w, http.StatusOK, "pulls", page{Title: "Pull requests · " + repo.FullName, Repo: repo, Tab: "pulls", Data: data})
-	return nil
 }
 
 func (s *Server) pagePull(w http.ResponseWriter, r *http.Request, repo *repoView, rest string) error {

@@ -31,24 +31,24 @@ var scripts = []string{"<script>alert", "<img src=x onerror", "onerror=alert(2)>
 func TestPages(t *testing.T) {
 	w := newWorld(t)
 	mona := w.UserClient("mona")
-	_, _, err := mona.Git.CreateRef(t.Context(), "acme", "shop", &github.Reference{Ref: github.String("refs/heads/new/odd"), Object: &github.GitObject{SHA: &w.head}})
+	_, _, err := mona.Git.CreateRef(t.Context(), "acme", "shop", &github.Reference{Ref: new("refs/heads/new/odd"), Object: &github.GitObject{SHA: &w.head}})
 	w.must(err)
 	file, _, err := mona.Repositories.CreateFile(t.Context(), "acme", "shop", "odd <name>.md", &github.RepositoryContentFileOptions{
-		Message: github.String("Add " + hostile + "\n\n" + hostile), Content: []byte(hostile + "\n"), Branch: github.String("new/odd"),
+		Message: new("Add " + hostile + "\n\n" + hostile), Content: []byte(hostile + "\n"), Branch: new("new/odd"),
 	})
 	w.must(err)
 	sha := file.GetSHA()
 	pull, _, err := mona.PullRequests.Create(t.Context(), "acme", "shop", &github.NewPullRequest{
-		Title: github.String("Bring " + hostile), Head: github.String("new/odd"), Base: github.String("main"),
-		Body: github.String("| a | b |\n|---|---|\n| 1 | 2 |\n\n<details><summary>more</summary>\n\n**bold**\n\n</details>\n\n" + hostile),
+		Title: new("Bring " + hostile), Head: new("new/odd"), Base: new("main"),
+		Body: new("| a | b |\n|---|---|\n| 1 | 2 |\n\n<details><summary>more</summary>\n\n**bold**\n\n</details>\n\n" + hostile),
 	})
 	w.must(err)
-	_, _, err = mona.Issues.CreateComment(t.Context(), "acme", "shop", pull.GetNumber(), &github.IssueComment{Body: github.String("a comment: " + hostile)})
+	_, _, err = mona.Issues.CreateComment(t.Context(), "acme", "shop", pull.GetNumber(), &github.IssueComment{Body: new("a comment: " + hostile)})
 	w.must(err)
 	conclusion := "failure"
 	run, _, err := w.bot.Checks.CreateCheckRun(t.Context(), "acme", "shop", github.CreateCheckRunOptions{
-		Name: "promobot " + hostile, HeadSHA: sha, Conclusion: &conclusion, Status: github.String("completed"),
-		Output: &github.CheckRunOutput{Title: github.String(hostile), Summary: github.String("| qa |\n|---|\n| landed |\n\n" + hostile), Text: github.String(hostile)},
+		Name: "promobot " + hostile, HeadSHA: sha, Conclusion: &conclusion, Status: new("completed"),
+		Output: &github.CheckRunOutput{Title: new(hostile), Summary: new("| qa |\n|---|\n| landed |\n\n" + hostile), Text: new(hostile)},
 	})
 	w.must(err)
 

@@ -31,7 +31,7 @@ var sanitizer = sync.OnceValue(func() *bluemonday.Policy {
 func renderMarkdown(text string) template.HTML {
 	var out bytes.Buffer
 	if err := markdown.Convert([]byte(text), &out); err != nil {
-		return template.HTML(template.HTMLEscapeString(text)) //nolint:gosec // G203: escaped
+		return template.HTML(template.HTMLEscapeString(text))
 	}
-	return template.HTML(sanitizer().SanitizeBytes(out.Bytes())) //nolint:gosec // G203: sanitized
+	return template.HTML(sanitizer().SanitizeBytes(out.Bytes()))
 }

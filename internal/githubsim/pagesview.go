@@ -87,7 +87,7 @@ type releaseView struct {
 func (s *Server) viewRepo(owner, name string) *repoView {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.model.repository(owner, name)
+	r := s.repository(owner, name)
 	if r == nil || r.deleted {
 		return nil
 	}

@@ -44,7 +44,7 @@ func (s *Server) AddRuleset(repo string, rs Ruleset) error {
 		return err
 	}
 	p := &protection{
-		ruleset:        &ruleset{id: s.model.next("ruleset"), name: rs.Name, patterns: rs.Branches, bypass: rs.BypassApps},
+		ruleset:        &ruleset{id: s.next("ruleset"), name: rs.Name, patterns: rs.Branches, bypass: rs.BypassApps},
 		requireChecks:  len(rs.RequiredChecks) > 0,
 		requireReviews: rs.PullRequest || rs.Approvals > 0,
 		approvals:      rs.Approvals,

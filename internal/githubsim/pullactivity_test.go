@@ -15,11 +15,11 @@ import (
 func (w *world) branch(client *github.Client, name string) string {
 	w.t.Helper()
 	_, _, err := client.Git.CreateRef(w.t.Context(), "acme", "shop", &github.Reference{
-		Ref: github.String("refs/heads/" + name), Object: &github.GitObject{SHA: &w.head},
+		Ref: new("refs/heads/" + name), Object: &github.GitObject{SHA: &w.head},
 	})
 	w.must(err)
 	file, _, err := client.Repositories.CreateFile(w.t.Context(), "acme", "shop", "new-"+strings.ReplaceAll(name, "/", "-"), &github.RepositoryContentFileOptions{
-		Message: github.String("Add a file"), Content: []byte("x\n"), Branch: &name,
+		Message: new("Add a file"), Content: []byte("x\n"), Branch: &name,
 	})
 	w.must(err)
 	return file.GetSHA()
@@ -28,7 +28,7 @@ func (w *world) branch(client *github.Client, name string) string {
 func (w *world) pullRequest(client *github.Client, head string) *github.PullRequest {
 	w.t.Helper()
 	p, _, err := client.PullRequests.Create(w.t.Context(), "acme", "shop", &github.NewPullRequest{
-		Title: github.String("Bring " + head), Head: &head, Base: github.String("main"), Body: github.String("b"),
+		Title: new("Bring " + head), Head: &head, Base: new("main"), Body: new("b"),
 	})
 	w.must(err)
 	return p
@@ -48,9 +48,9 @@ func TestPullRequestAsIssue(t *testing.T) {
 	w.must(err)
 	_, _, err = w.bot.Issues.RemoveAssignees(t.Context(), "acme", "shop", n, []string{"mona"})
 	w.must(err)
-	_, _, err = w.bot.Issues.CreateComment(t.Context(), "acme", "shop", n, &github.IssueComment{Body: github.String("hello")})
+	_, _, err = w.bot.Issues.CreateComment(t.Context(), "acme", "shop", n, &github.IssueComment{Body: new("hello")})
 	w.must(err)
-	_, _, err = w.bot.Issues.Edit(t.Context(), "acme", "shop", n, &github.IssueRequest{Title: github.String("Another title")})
+	_, _, err = w.bot.Issues.Edit(t.Context(), "acme", "shop", n, &github.IssueRequest{Title: new("Another title")})
 	w.must(err)
 	for _, state := range []string{"closed", "open", "closed"} {
 		_, _, err = mona.Issues.Edit(t.Context(), "acme", "shop", n, &github.IssueRequest{State: &state})
@@ -93,11 +93,11 @@ func TestMergeNeedsItsChecks(t *testing.T) {
 		{name: "failed", report: func() { w.check("ci", "completed", "failure") }, want: 405},
 		{name: "skipped, but a status of the name pends", report: func() {
 			w.check("ci", "completed", "skipped")
-			_, _, err := w.bot.Repositories.CreateStatus(t.Context(), "acme", "shop", sha, &github.RepoStatus{State: github.String("pending"), Context: github.String("ci")})
+			_, _, err := w.bot.Repositories.CreateStatus(t.Context(), "acme", "shop", sha, &github.RepoStatus{State: new("pending"), Context: new("ci")})
 			w.must(err)
 		}, want: 405},
 		{name: "both passed", report: func() {
-			_, _, err := w.bot.Repositories.CreateStatus(t.Context(), "acme", "shop", sha, &github.RepoStatus{State: github.String("success"), Context: github.String("ci")})
+			_, _, err := w.bot.Repositories.CreateStatus(t.Context(), "acme", "shop", sha, &github.RepoStatus{State: new("success"), Context: new("ci")})
 			w.must(err)
 		}, want: 200},
 	}

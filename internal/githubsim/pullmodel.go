@@ -8,8 +8,7 @@ import "time"
 type pull struct {
 	*issue
 	pullID    int64
-	headRepo  *repository // always the repository itself: there are no forks here
-	headRef   string      // branch name
+	headRef   string // branch name
 	headSHA   string
 	baseRef   string
 	baseSHA   string // the base's tip when the pull request was opened or its head last moved

@@ -105,7 +105,7 @@ func (s *Server) createReview(c *call) (reply, error) {
 			return reply{}, err
 		}
 	}
-	rv.id = s.model.next("review")
+	rv.id = s.next("review")
 	p.reviews = append(p.reviews, rv)
 	s.afterReview(c, p, rv)
 	return ok(s.reviewJSON(p, rv)), nil
@@ -209,7 +209,7 @@ func (s *Server) reviewersIn(c *call) (*pull, []*user, []*team, error) {
 	refused := unprocessable("Reviews may only be requested from collaborators. One or more of the users or teams you specified is not a collaborator of the " + c.repo.fullName() + " repository.")
 	var users []*user
 	for _, login := range in.Reviewers {
-		u := s.model.user(login)
+		u := s.user(login)
 		if u == nil || c.repo.roleOf(u) < RoleRead {
 			return nil, nil, nil, refused
 		}

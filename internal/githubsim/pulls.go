@@ -115,10 +115,10 @@ func (s *Server) createPull(c *call) (reply, error) {
 	now := s.now()
 	p := &pull{
 		issue: &issue{
-			id: s.model.next("issue"), number: number, repo: c.repo, author: c.actor, title: in.Title, body: *in.Body,
+			id: s.next("issue"), number: number, repo: c.repo, author: c.actor, title: in.Title, body: *in.Body,
 			createdAt: now, updatedAt: now,
 		},
-		pullID: s.model.next("pull"), headRef: head, headSHA: headSHA, baseRef: in.Base, baseSHA: baseSHA, draft: in.Draft,
+		pullID: s.next("pull"), headRef: head, headSHA: headSHA, baseRef: in.Base, baseSHA: baseSHA, draft: in.Draft,
 		stats: stats, lastPush: c.actor,
 	}
 	p.pull = p

@@ -59,15 +59,15 @@ func TestPullRequestLife(t *testing.T) {
 			g.ok("push", "-q", "--force", "origin", head+":refs/heads/topic")
 		}, []string{"synchronize"}},
 		{"edited", func() {
-			_, _, err := w.bot.PullRequests.Edit(ctx, "acme", "shop", 1, &github.PullRequest{Title: github.String("Better")})
+			_, _, err := w.bot.PullRequests.Edit(ctx, "acme", "shop", 1, &github.PullRequest{Title: new("Better")})
 			w.must(err)
 		}, []string{"edited"}},
 		{"closed", func() {
-			_, _, err := w.bot.PullRequests.Edit(ctx, "acme", "shop", 1, &github.PullRequest{State: github.String("closed")})
+			_, _, err := w.bot.PullRequests.Edit(ctx, "acme", "shop", 1, &github.PullRequest{State: new("closed")})
 			w.must(err)
 		}, []string{"closed"}},
 		{"reopened", func() {
-			_, _, err := w.bot.PullRequests.Edit(ctx, "acme", "shop", 1, &github.PullRequest{State: github.String("open")})
+			_, _, err := w.bot.PullRequests.Edit(ctx, "acme", "shop", 1, &github.PullRequest{State: new("open")})
 			w.must(err)
 		}, []string{"reopened"}},
 		{"its branch deleted", func() { g.ok("push", "-q", "origin", ":refs/heads/topic") }, []string{"closed"}},
@@ -78,7 +78,7 @@ func TestPullRequestLife(t *testing.T) {
 			t.Errorf("%s: events (-want +got):\n%s", step.name, diff)
 		}
 	}
-	_, _, err := w.bot.PullRequests.Edit(ctx, "acme", "shop", 1, &github.PullRequest{State: github.String("open")})
+	_, _, err := w.bot.PullRequests.Edit(ctx, "acme", "shop", 1, &github.PullRequest{State: new("open")})
 	wantRefusal(t, err, 422, "state cannot be changed. The topic branch has been deleted.")
 }
 
@@ -109,7 +109,7 @@ func TestPullRequestRefusals(t *testing.T) {
 	w.branchWith("same", nil)
 	w.must(w.CreateUser("eve"))
 	_, _, err := w.bot.Git.CreateRef(ctx, "acme", "shop", &github.Reference{
-		Ref: github.String("refs/heads/level"), Object: &github.GitObject{SHA: &w.head},
+		Ref: new("refs/heads/level"), Object: &github.GitObject{SHA: &w.head},
 	})
 	w.must(err)
 	w.pull("topic")
@@ -135,8 +135,8 @@ func TestPullRequestRefusals(t *testing.T) {
 	}
 	t.Run("just fits", func(t *testing.T) {
 		_, _, err := w.bot.PullRequests.Create(ctx, "acme", "shop", &github.NewPullRequest{
-			Title: github.String(strings.Repeat("ü", 256)), Head: github.String("same"), Base: github.String("main"),
-			Body: github.String(strings.Repeat("ü", 65536)),
+			Title: new(strings.Repeat("ü", 256)), Head: new("same"), Base: new("main"),
+			Body: new(strings.Repeat("ü", 65536)),
 		})
 		w.must(err)
 	})
@@ -149,7 +149,7 @@ func TestListOfPullRequests(t *testing.T) {
 		w.branchWith(branch, file(branch, "x"))
 		w.pull(branch)
 	}
-	_, _, err := w.bot.PullRequests.Edit(ctx, "acme", "shop", 2, &github.PullRequest{State: github.String("closed")})
+	_, _, err := w.bot.PullRequests.Edit(ctx, "acme", "shop", 2, &github.PullRequest{State: new("closed")})
 	w.must(err)
 	list := func(o github.PullRequestListOptions) []int {
 		page, _, err := w.bot.PullRequests.List(ctx, "acme", "shop", &o)
@@ -184,7 +184,7 @@ func TestListOfPullRequests(t *testing.T) {
 		w.clock.advance(10 * time.Second)
 		w.branchWith("four", file("four", "x"))
 		w.pull("four")
-		_, _, err := w.bot.PullRequests.Edit(ctx, "acme", "shop", 1, &github.PullRequest{State: github.String("closed")})
+		_, _, err := w.bot.PullRequests.Edit(ctx, "acme", "shop", 1, &github.PullRequest{State: new("closed")})
 		w.must(err)
 		if diff := cmp.Diff([]int{3, 1}, list(github.PullRequestListOptions{})); diff != "" {
 			t.Errorf("the list at once (-want +got):\n%s", diff)
@@ -284,7 +284,7 @@ func TestReviews(t *testing.T) {
 		t.Errorf("approved, mergeable_state is %s", got)
 	}
 	_, _, err = w.UserClient("olga").PullRequests.DismissReview(ctx, "acme", "shop", 1, approval.GetID(),
-		&github.PullRequestReviewDismissalRequest{Message: github.String("Too soon")})
+		&github.PullRequestReviewDismissalRequest{Message: new("Too soon")})
 	w.must(err)
 	wantMissing("dismissed")
 	_, err = review(mona, "APPROVE", "Again")

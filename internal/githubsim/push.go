@@ -189,8 +189,8 @@ func (st *store) commitsWithFiles(ctx context.Context, revisions string, limit i
 // emitMove sends create or delete, and push.
 func (s *Server) emitMove(r *repository, actor *user, m movedRef) {
 	kind, short := "branch", strings.TrimPrefix(m.name, "refs/heads/")
-	if strings.HasPrefix(m.name, "refs/tags/") {
-		kind, short = "tag", strings.TrimPrefix(m.name, "refs/tags/")
+	if after, ok0 := strings.CutPrefix(m.name, "refs/tags/"); ok0 {
+		kind, short = "tag", after
 	}
 	about := obj{"ref": short, "ref_type": kind, "pusher_type": "user"}
 	switch {
@@ -239,7 +239,7 @@ func (s *Server) branchAt(r *repository, id, except string) any {
 func (s *Server) pushedCommitJSON(r *repository, c pushedCommit) obj {
 	person := func(sig signature) obj {
 		out := obj{"name": sig.name, "email": sig.email}
-		if u := s.model.userByEmail(sig.email); u != nil {
+		if u := s.userByEmail(sig.email); u != nil {
 			out["username"] = u.login
 		}
 		return out

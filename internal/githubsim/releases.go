@@ -150,7 +150,7 @@ func (s *Server) createRelease(c *call) (reply, error) {
 	if err := s.prepareRelease(c, r); err != nil {
 		return reply{}, err
 	}
-	r.id, r.createdAt, r.updatedAt = s.model.next("release"), c.now, c.now
+	r.id, r.createdAt, r.updatedAt = s.next("release"), c.now, c.now
 	c.repo.activity.releases = append(c.repo.activity.releases, r)
 	s.emitRelease(c, r, "created")
 	if !r.draft {

@@ -6,6 +6,7 @@ package githubsim
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/url"
 	"strings"
 	"time"
@@ -151,7 +152,7 @@ func (s *Server) repositoryJSON(r *repository) obj {
 	if r.private {
 		visibility = "private"
 	}
-	for name, value := range (obj{
+	maps.Copy(out, (obj{
 		"id": r.id, "node_id": nodeID("Repository", r.id), "name": r.name, "full_name": r.fullName(),
 		"private": r.private, "visibility": visibility, "owner": s.userJSON(r.owner),
 		"description": orNull(r.description), "fork": false, "url": self, "html_url": page,
@@ -163,9 +164,7 @@ func (s *Server) repositoryJSON(r *repository) obj {
 		"has_pages": false, "has_downloads": true, "has_discussions": false, "archived": r.archived,
 		"disabled": false, "pushed_at": stamp(r.pushedAt), "created_at": stamp(r.createdAt),
 		"updated_at": stamp(r.updatedAt), "allow_forking": true, "web_commit_signoff_required": false,
-	}) {
-		out[name] = value
-	}
+	}))
 	return out
 }
 

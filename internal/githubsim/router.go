@@ -6,6 +6,7 @@ package githubsim
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -105,7 +106,7 @@ func (n *routeNode) find(method string, rest, values []string) (*route, []string
 			return rt, names, vals
 		}
 	}
-	values = values[:len(values):len(values)]
+	values = slices.Clip(values)
 	if n.param != nil && rest[0] != "" {
 		if rt, names, vals := n.param.find(method, rest[1:], append(values, rest[0])); rt != nil {
 			return rt, names, vals

@@ -112,8 +112,8 @@ func New(o Options) (*Server, error) {
 		s.endLife()
 		return nil, err
 	}
-	s.model.init()
-	s.model.webFlow = s.newUser("web-flow", kindUser)
+	s.init()
+	s.webFlow = s.newUser("web-flow", kindUser)
 	s.hooks.init()
 	s.limits.init()
 	s.outgoing = http.Client{

@@ -121,7 +121,7 @@ func (s *Server) addStatus(r *repository, head commit, st *commitStatus) error {
 			Message: "This SHA and context has reached the maximum number of statuses.",
 		})
 	}
-	st.id, st.sha, st.at = s.model.next("status"), head.id, s.now()
+	st.id, st.sha, st.at = s.next("status"), head.id, s.now()
 	put(&r.activity.statuses, head.id, append(r.activity.statuses[head.id], st))
 	s.emit(r, "status", "", st.creator, s.statusHookJSON(r, head, st))
 	return nil

@@ -5,6 +5,7 @@ package githubsim
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -25,7 +26,7 @@ type team struct {
 func (s *Server) CreateTeam(org, name string, members ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	owner := s.model.user(org)
+	owner := s.user(org)
 	if owner == nil || owner.kind != kindOrganization {
 		return fmt.Errorf("no organization %q", org)
 	}
@@ -34,9 +35,9 @@ func (s *Server) CreateTeam(org, name string, members ...string) error {
 	if s.activity.teams[key] != nil {
 		return fmt.Errorf("the team %s exists already", key)
 	}
-	t := &team{id: s.model.next("team"), org: owner, name: name, slug: slug, members: map[string]bool{}, createdAt: s.now()}
+	t := &team{id: s.next("team"), org: owner, name: name, slug: slug, members: map[string]bool{}, createdAt: s.now()}
 	for _, login := range members {
-		if s.model.user(login) == nil {
+		if s.user(login) == nil {
 			return fmt.Errorf("no user %q", login)
 		}
 		t.members[strings.ToLower(login)] = false
@@ -92,8 +93,9 @@ func permissionOf(role Role) string {
 		return "write"
 	case RoleTriage, RoleRead:
 		return "read"
+	default:
+		return "none"
 	}
-	return "none"
 }
 
 // collaboratorJSON is a collaborator.
@@ -111,7 +113,7 @@ func (s *Server) collaboratorJSON(r *repository, u *user) obj {
 // collaborators are the people with a role of their own or by membership.
 func (s *Server) collaborators(r *repository) []*user {
 	var out []*user
-	for _, u := range s.model.users {
+	for _, u := range s.users {
 		if u.kind == kindUser && r.roleOf(u) >= RoleRead {
 			out = append(out, u)
 		}
@@ -138,7 +140,7 @@ func (s *Server) listCollaborators(c *call) (reply, error) {
 }
 
 func (s *Server) checkCollaborator(c *call) (reply, error) {
-	u := s.model.user(c.param("username"))
+	u := s.user(c.param("username"))
 	if u == nil || c.repo.roleOf(u) < RoleRead {
 		return reply{}, notFound()
 	}
@@ -148,7 +150,7 @@ func (s *Server) checkCollaborator(c *call) (reply, error) {
 // collaboratorPermission answers for any account: what the public may do
 // counts too. An App's bot has none.
 func (s *Server) collaboratorPermission(c *call) (reply, error) {
-	u := s.model.user(c.param("username"))
+	u := s.user(c.param("username"))
 	if u == nil || u.kind != kindUser {
 		return reply{}, &apiError{status: 404, message: c.param("username") + " is not a user"}
 	}
@@ -161,7 +163,7 @@ func (s *Server) collaboratorPermission(c *call) (reply, error) {
 // organization finds the organization of the path, if the caller may look
 // inside it: its members, and Apps installed on it.
 func (s *Server) organization(c *call) (*user, error) {
-	org := s.model.user(c.param("org"))
+	org := s.user(c.param("org"))
 	if org == nil || org.kind != kindOrganization {
 		return nil, notFound()
 	}
@@ -195,13 +197,11 @@ func (s *Server) getTeam(c *call) (reply, error) {
 	}
 	self := s.api("/organizations/%d/team/%d", t.org.id, t.id)
 	org := s.organizationJSON(t.org)
-	for name, value := range (obj{
+	maps.Copy(org, (obj{
 		"has_organization_projects": true, "has_repository_projects": true, "public_repos": 0, "public_gists": 0,
 		"followers": 0, "following": 0, "html_url": s.url + "/" + t.org.login, "created_at": stamp(t.org.createdAt),
 		"updated_at": stamp(t.org.createdAt), "archived_at": nil, "type": kindOrganization, "name": t.org.name,
-	}) {
-		org[name] = value
-	}
+	}))
 	return ok(obj{
 		"id": t.id, "node_id": nodeID("Team", t.id), "name": t.name, "slug": t.slug, "description": nil, "privacy": "closed",
 		"notification_setting": "notifications_enabled", "permission": "pull", "url": self, "members_url": self + "/members{/member}",
@@ -237,7 +237,7 @@ func (s *Server) getOrganizationMembership(c *call) (reply, error) {
 		return reply{}, err
 	}
 	level, member := org.members[strings.ToLower(c.param("username"))]
-	u := s.model.user(c.param("username"))
+	u := s.user(c.param("username"))
 	if !member || u == nil {
 		return reply{}, notFound()
 	}

@@ -16,13 +16,14 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // GitHub still sends the old signature beside the new one
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"hash"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -96,10 +97,8 @@ func (s *Server) emitOnly(only *app, r *repository, event, action string, sender
 	if action != "" {
 		full["action"] = action
 	}
-	for key, value := range payload {
-		full[key] = value
-	}
-	for _, inst := range s.model.sortedInstallations() {
+	maps.Copy(full, payload)
+	for _, inst := range s.sortedInstallations() {
 		if only != nil && inst.app != only {
 			continue
 		}
@@ -127,7 +126,7 @@ func (s *Server) queue(a *app, inst, repo int64, event, action string, payload o
 	if err != nil {
 		panic("a payload that is no JSON: " + err.Error()) // our own maps: cannot be
 	}
-	n := s.model.next("delivery")
+	n := s.next("delivery")
 	s.enqueue([]*delivery{{
 		id: n, guid: s.guid(n), event: event, action: action, app: a,
 		installation: inst, repository: repo, payload: data,

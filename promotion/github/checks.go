@@ -95,11 +95,11 @@ func (r *Repository) writeOnce(ctx context.Context, c reconcile.CheckRun, notes 
 		external = given(c.ExternalID)
 	}
 	output := &gh.CheckRunOutput{
-		Title: gh.String(cutLine(orElse(c.Title, c.Name), maxCheckTitle)), Summary: gh.String(cutMarkdown(c.Summary, maxOutput)),
+		Title: new(cutLine(orElse(c.Title, c.Name), maxCheckTitle)), Summary: new(cutMarkdown(c.Summary, maxOutput)),
 		Annotations: notes,
 	}
 	if c.Text != "" {
-		output.Text = gh.String(cutMarkdown(c.Text, maxOutput))
+		output.Text = new(cutMarkdown(c.Text, maxOutput))
 	}
 	conclusion := given(c.Conclusion)
 	if c.Status != "completed" {
@@ -140,8 +140,8 @@ func annotations(c reconcile.CheckRun) []*gh.CheckRunAnnotation {
 	for _, a := range c.Annotations {
 		line := max(a.Line, 1)
 		out = append(out, &gh.CheckRunAnnotation{
-			Path: gh.String(a.Path), StartLine: &line, EndLine: &line, AnnotationLevel: &level,
-			Message: gh.String(cutBytes(orElse(a.Message, a.Title), maxAnnotationText)), Title: given(cutLine(a.Title, maxAnnotationTitle)),
+			Path: new(a.Path), StartLine: &line, EndLine: &line, AnnotationLevel: &level,
+			Message: new(cutBytes(orElse(a.Message, a.Title), maxAnnotationText)), Title: given(cutLine(a.Title, maxAnnotationTitle)),
 		})
 	}
 	return out

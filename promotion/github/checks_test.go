@@ -144,8 +144,10 @@ func TestLongTextsAreCut(t *testing.T) {
 func TestCheckRunsOfOthers(t *testing.T) {
 	s := newServer(t)
 	run := func(id, app int) obj {
-		return obj{"id": id, "name": "promobot", "head_sha": head, "status": "completed", "conclusion": "neutral", "external_id": "h",
-			"app": obj{"id": app}, "details_url": "https://p.test", "output": obj{"title": "t", "summary": "s", "text": nil}}
+		return obj{
+			"id": id, "name": "promobot", "head_sha": head, "status": "completed", "conclusion": "neutral", "external_id": "h",
+			"app": obj{"id": app}, "details_url": "https://p.test", "output": obj{"title": "t", "summary": "s", "text": nil},
+		}
 	}
 	s.on("GET /repos/acme/shop/commits/"+head+"/check-runs", answer(http.StatusOK,
 		obj{"total_count": 2, "check_runs": []obj{run(1, appID), run(2, 15368)}}))

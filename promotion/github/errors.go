@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	gh "github.com/google/go-github/v60/github"
@@ -71,10 +72,8 @@ func meaning(doing string, answer *gh.ErrorResponse) error {
 		}
 		return conflict
 	case http.StatusMethodNotAllowed, http.StatusUnprocessableEntity:
-		for _, words := range conflicts {
-			if has(words) {
-				return conflict
-			}
+		if slices.ContainsFunc(conflicts, has) {
+			return conflict
 		}
 		switch {
 		case has("no commit found for sha"):

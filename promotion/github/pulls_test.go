@@ -55,10 +55,13 @@ func TestPullRequestFields(t *testing.T) {
 	}{
 		{"the App's own", nil, base},
 		{"a test merge is no merge", obj{"merge_commit_sha": "abc", "mergeable_state": "clean"}, with(func(p *promotion.PullRequest) { p.Mergeable = "clean" })},
-		{"merged", obj{"state": "closed", "merged_at": at, "closed_at": at, "merge_commit_sha": "abc", "merged_by": obj{"login": "ana"}, "commits": 1},
+		{
+			"merged",
+			obj{"state": "closed", "merged_at": at, "closed_at": at, "merge_commit_sha": "abc", "merged_by": obj{"login": "ana"}, "commits": 1},
 			with(func(p *promotion.PullRequest) {
 				p.Open, p.Merged, p.MergedAt, p.ClosedAt, p.MergeCommit, p.MergedBy, p.Commits = false, true, at, at, "abc", "ana", 1
-			})},
+			}),
+		},
 		{"of a person", obj{"user": obj{"login": "ana", "type": "User"}}, with(func(p *promotion.PullRequest) { p.Author, p.ByApp = "ana", false })},
 		{"a person with the bot's login", obj{"user": obj{"login": login, "type": "User"}}, with(func(p *promotion.PullRequest) { p.ByApp = false })},
 		{"of an account that is gone", obj{"user": nil}, with(func(p *promotion.PullRequest) { p.Author, p.ByApp = "", false })},
@@ -302,8 +305,7 @@ func TestChangedFiles(t *testing.T) {
 	}
 	s.paged("GET /repos/acme/shop/pulls/7/files", files)
 	_, err = s.repository().ChangedFiles(t.Context(), 7)
-	var refused *promotion.RefusedError
-	if !errors.As(err, &refused) {
+	if _, ok := errors.AsType[*promotion.RefusedError](err); !ok {
 		t.Errorf("with 3000 files: %v, want a refusal", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -201,9 +202,7 @@ func pull(number int, changes obj) obj {
 		"head": obj{"ref": "promobot/a/qa/1", "sha": head, "repo": repository("acme", "shop", repositoryID)},
 		"base": obj{"ref": "main", "sha": head, "repo": repository("acme", "shop", repositoryID)},
 	}
-	for name, value := range changes {
-		out[name] = value
-	}
+	maps.Copy(out, changes)
 	return out
 }
 

@@ -215,7 +215,7 @@ func TestPullRequestsOfABranchInAnyState(t *testing.T) {
 	again, err := w.repo.CreatePullRequest(ctx, reconcile.NewPullRequest{Branch: branch, Base: "main", Title: "t", Body: "b"})
 	w.must(err)
 	w.commit("of-olga", "version: 9\n")
-	_, _, err = w.olga.PullRequests.Create(ctx, "acme", "shop", &gh.NewPullRequest{Title: gh.String("t"), Head: gh.String("of-olga"), Base: gh.String("main")})
+	_, _, err = w.olga.PullRequests.Create(ctx, "acme", "shop", &gh.NewPullRequest{Title: new("t"), Head: new("of-olga"), Base: new("main")})
 	w.must(err)
 	for of, want := range map[string][]string{
 		branch: {fmt.Sprint(number, " false"), fmt.Sprint(again.Number, " true")}, "of-olga": nil, "promobot/shop/qa/none": nil,
@@ -236,7 +236,7 @@ func TestWhoClosedAndHowItWasMerged(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
 	vetoed, _ := w.open("promobot/shop/qa/1")
-	_, _, err := w.olga.PullRequests.Edit(ctx, "acme", "shop", vetoed, &gh.PullRequest{State: gh.String("closed")})
+	_, _, err := w.olga.PullRequests.Edit(ctx, "acme", "shop", vetoed, &gh.PullRequest{State: new("closed")})
 	w.must(err)
 	ours, _ := w.open("promobot/shop/qa/2")
 	w.must(w.repo.ClosePullRequest(ctx, ours))

@@ -84,8 +84,7 @@ func (r *Repository) bring(ctx context.Context, ids []string) (fetched bool, err
 	if err == nil {
 		return true, nil
 	}
-	var p *ProcessError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*ProcessError](err); ok {
 		if m := notOurRef.FindStringSubmatch(p.Stderr); m != nil {
 			return true, fmt.Errorf("blob %s: %w", m[1], ErrMissing)
 		}

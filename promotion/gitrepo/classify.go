@@ -9,7 +9,6 @@ package gitrepo
 import (
 	"bufio"
 	"errors"
-
 	"io"
 	"strings"
 

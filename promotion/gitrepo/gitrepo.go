@@ -226,7 +226,7 @@ func findGit(name string) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, path, "version").Output() //nolint:gosec // the operator names the program
+	out, err := exec.CommandContext(ctx, path, "version").Output()
 	if err != nil {
 		return "", fmt.Errorf("asking %s for its version: %w", path, err)
 	}

@@ -25,8 +25,7 @@ func (r *Repository) Resolve(ctx context.Context, revision string) (string, erro
 		args: []string{"rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}"},
 	})
 	if err != nil {
-		var p *ProcessError
-		if errors.As(err, &p) {
+		if _, ok := errors.AsType[*ProcessError](err); ok {
 			return "", fmt.Errorf("%q: %w", revision, ErrUnknownCommit)
 		}
 		return "", err
@@ -258,8 +257,7 @@ func (r *Repository) revList(ctx context.Context, options []string, revisions ..
 
 // unknownOr tells a question about an unknown commit from a damaged mirror.
 func (r *Repository) unknownOr(ctx context.Context, err error, revisions []string) error {
-	var p *ProcessError
-	if !errors.As(err, &p) {
+	if _, ok := errors.AsType[*ProcessError](err); !ok {
 		return err
 	}
 	for _, id := range revisions {

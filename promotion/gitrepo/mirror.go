@@ -96,6 +96,7 @@ func removeLocks(dir string, log zerolog.Logger) error {
 		inObjects := strings.HasPrefix(path, filepath.Join(dir, "objects")+string(filepath.Separator))
 		if strings.HasSuffix(name, ".lock") || inObjects && (strings.HasPrefix(name, "tmp_") || strings.HasPrefix(name, ".tmp-")) {
 			log.Info().Str("file", path).Msg("removing a file that a dead git process left")
+			//nolint:gosec // the mirrors' folder is promobot's alone
 			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}

@@ -108,7 +108,7 @@ func (r *runner) do(ctx context.Context, c command) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, r.git, c.args...) //nolint:gosec // arguments are built by this package; names go by standard input
+	cmd := exec.CommandContext(ctx, r.git, c.args...)
 	cmd.Env = env
 	cmd.Dir = c.workDir
 	if cmd.Dir == "" {
@@ -142,8 +142,7 @@ func (r *runner) do(ctx context.Context, c command) error {
 		return fmt.Errorf("git %s took longer than %v: %w", c.name, c.timeout, ctxErr)
 	}
 	exit := -1
-	var ee *exec.ExitError
-	if errors.As(err, &ee) {
+	if ee, ok := errors.AsType[*exec.ExitError](err); ok {
 		exit = ee.ExitCode()
 	} else if stderr.Len() == 0 {
 		stderr.WriteString(err.Error())

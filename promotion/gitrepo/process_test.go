@@ -22,7 +22,7 @@ func spy(t *testing.T) (git, dir string) {
 	dir = t.TempDir()
 	git = filepath.Join(dir, "git")
 	script := fmt.Sprintf("#!/bin/sh\nf=$(mktemp %q)\n{ printf '%%s\\n' \"$@\"; echo ==; env; } > \"$f\"\nexec %q \"$@\"\n", filepath.Join(dir, "call.XXXXXX"), gitPath(t))
-	if err := os.WriteFile(git, []byte(script), 0o755); err != nil { //nolint:gosec // a program must be executable
+	if err := os.WriteFile(git, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return git, dir
@@ -110,7 +110,7 @@ func TestOptionsAreChecked(t *testing.T) {
 	t.Parallel()
 	fake := func(answer string) string {
 		path := filepath.Join(t.TempDir(), "git")
-		if err := os.WriteFile(path, []byte("#!/bin/sh\necho '"+answer+"'\n"), 0o755); err != nil { //nolint:gosec // a program must be executable
+		if err := os.WriteFile(path, []byte("#!/bin/sh\necho '"+answer+"'\n"), 0o755); err != nil {
 			t.Fatal(err)
 		}
 		return path

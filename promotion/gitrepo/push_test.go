@@ -171,8 +171,10 @@ func TestPushClassifies(t *testing.T) {
 				s.origin.push(s.base+":refs/heads/old", s.base+":refs/heads/moved")
 				s.origin.push(s.theirs + ":refs/heads/moved")
 				return []promotion.RefUpdate{
-					{Ref: "refs/heads/old", Old: s.base}, {Ref: "refs/heads/gone", Old: s.base},
-					{Ref: "refs/heads/moved", Old: s.base}, {Ref: ledger, New: s.mine},
+					{Ref: "refs/heads/old", Old: s.base},
+					{Ref: "refs/heads/gone", Old: s.base},
+					{Ref: "refs/heads/moved", Old: s.base},
+					{Ref: ledger, New: s.mine},
 				}, false
 			},
 			want:   []outcome{{"refs/heads/old", promotion.Pushed}, {"refs/heads/gone", promotion.Pushed}, {"refs/heads/moved", promotion.Conflict}, {ledger, promotion.Pushed}},

@@ -78,7 +78,7 @@ func (s *server) serve(w http.ResponseWriter, req *http.Request) {
 }
 
 func (s *server) backend(w http.ResponseWriter, req *http.Request) {
-	repository := strings.SplitN(strings.TrimPrefix(req.URL.Path, "/"), "/", 2)[0]
+	repository, _, _ := strings.Cut(strings.TrimPrefix(req.URL.Path, "/"), "/")
 	if _, err := os.Stat(filepath.Join(s.root, repository)); err != nil {
 		http.Error(w, "Repository not found.", http.StatusNotFound)
 		return
@@ -129,12 +129,6 @@ func (s *server) inject(f func(kind string, w http.ResponseWriter, req *http.Req
 	s.intercept = f
 }
 
-func (s *server) accept(tokens ...string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tokens = tokens
-}
-
 func gitPath(t testing.TB) string {
 	t.Helper()
 	path, err := exec.LookPath("git")
@@ -158,8 +152,12 @@ func (s *server) newOrigin(name string) *origin {
 	o := &origin{t: s.t, bare: filepath.Join(s.root, name+".git"), work: s.t.TempDir(), name: name}
 	run(s.t, s.root, "git", "init", "-q", "--bare", "-b", "main", o.bare)
 	for _, kv := range [][2]string{
-		{"http.receivepack", "true"}, {"uploadpack.allowFilter", "true"}, {"uploadpack.allowAnySHA1InWant", "true"},
-		{"receive.advertiseAtomic", "true"}, {"gc.auto", "0"}, {"receive.autogc", "false"},
+		{"http.receivepack", "true"},
+		{"uploadpack.allowFilter", "true"},
+		{"uploadpack.allowAnySHA1InWant", "true"},
+		{"receive.advertiseAtomic", "true"},
+		{"gc.auto", "0"},
+		{"receive.autogc", "false"},
 	} {
 		run(s.t, o.bare, "git", "config", kv[0], kv[1])
 	}
@@ -226,7 +224,7 @@ func (o *origin) hook(name, script string) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		o.t.Fatal(err)
 	}
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o755); err != nil { //nolint:gosec // a hook must be executable
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o755); err != nil {
 		o.t.Fatal(err)
 	}
 }

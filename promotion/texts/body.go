@@ -167,33 +167,34 @@ func names(list []string) string {
 
 // why now: what landed where, and what the file asks for before it.
 func why(p Promotion) string {
-	s := "**Why now:** " + revision(p.Repository, p.State.Revision) + " landed in " + names(sources(p))
+	var s strings.Builder
+	s.WriteString("**Why now:** " + revision(p.Repository, p.State.Revision) + " landed in " + names(sources(p)))
 	if p.State.Landing != p.State.Revision && p.State.Landing != "" {
-		s += " as " + commit(p.Repository, p.State.Landing)
+		s.WriteString(" as " + commit(p.Repository, p.State.Landing))
 	}
 	for _, st := range p.Way {
 		if st.Environment == p.State.From && st.Carries && !st.At.IsZero() {
-			s += ", " + at(st.At, p.State.Claimed)
+			s.WriteString(", " + at(st.At, p.State.Claimed))
 		}
 	}
-	s += "."
+	s.WriteString(".")
 	if p.Config != nil && len(p.Config.After) > 0 && !slices.Equal(p.Config.After, p.Config.From) {
-		s += " It goes here after " + names(p.Config.After) + "."
+		s.WriteString(" It goes here after " + names(p.Config.After) + ".")
 	}
 	if p.State.Attempt > 1 {
-		s += fmt.Sprintf(" This is attempt %d", p.State.Attempt)
+		s.WriteString(fmt.Sprintf(" This is attempt %d", p.State.Attempt))
 		if p.State.Cause != "" {
-			s += "; the one before ended: " + said(p.State.Cause, p.Repository, 0)
+			s.WriteString("; the one before ended: " + said(p.State.Cause, p.Repository, 0))
 		}
-		s += "."
+		s.WriteString(".")
 	}
 	if r := p.State.Replaced; r != nil && r.Revision != p.State.Revision {
-		s += " This pull request carried " + revision(p.Repository, r.Revision) + " before, and was moved on."
+		s.WriteString(" This pull request carried " + revision(p.Repository, r.Revision) + " before, and was moved on.")
 	}
 	if p.State.Rebuild > 0 {
-		s += " It was built anew, since the same files changed on the base branch."
+		s.WriteString(" It was built anew, since the same files changed on the base branch.")
 	}
-	return s
+	return s.String()
 }
 
 // at is a time for people, seen from another: "Tue 10:02 UTC" within six days

@@ -19,7 +19,7 @@ func ForeignCheck(f Foreign) Check {
 	if f.File != nil && len(f.File.Problems) > 0 {
 		c.Conclusion = failure
 		c.Title = "The pipeline file has " + count(len(f.File.Problems), "problem")
-		c.Summary = fit(mostRows, func(room int) string { return problems(f, room) })
+		c.Summary = fit(func(room int) string { return problems(f, room) })
 		return c
 	}
 	var titles []string
@@ -39,7 +39,7 @@ func ForeignCheck(f Foreign) Check {
 		c.Conclusion = neutral
 		c.Title = cut(strings.Join(titles, " · "), mostHeadline)
 	}
-	c.Summary = fit(mostRows, func(room int) string {
+	c.Summary = fit(func(room int) string {
 		var parts []string
 		for _, s := range []string{sharedList(f, room), reachList(f, room), effects(f, room)} {
 			if s != "" {

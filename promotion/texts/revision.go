@@ -81,13 +81,13 @@ func RevisionCheck(r Revision) Check {
 	}
 	if len(ps) == 1 {
 		c.Title = oneTitle(ps[0])
-		c.Summary = fit(mostRows, func(room int) string {
+		c.Summary = fit(func(room int) string {
 			return revisionIntro(r, ps) + "\n\n" + stepTable(r.Repository, ps[0].Steps, room)
 		})
 		return c
 	}
 	c.Title = manyTitle(ps)
-	c.Summary = fit(mostRows, func(room int) string {
+	c.Summary = fit(func(room int) string {
 		parts := []string{revisionIntro(r, ps), countTable(ps, room)}
 		if calls := callList(r.Repository, ps, min(room, 30)); calls != "" {
 			parts = append(parts, calls)
@@ -100,8 +100,8 @@ func RevisionCheck(r Revision) Check {
 
 // fit builds a text with fewer and fewer items until it keeps to a check run's
 // limit.
-func fit(room int, build func(room int) string) string {
-	return fitTo(mostCheck, room, build)
+func fit(build func(room int) string) string {
+	return fitTo(mostCheck, mostRows, build)
 }
 
 func fitTo(limit, room int, build func(room int) string) string {

@@ -181,8 +181,13 @@ func landed(p *texts.Promotion) {
 func stagings() *config.Pipeline {
 	p := &config.Pipeline{Key: "simple-env-app", Group: "simple-env-app", Title: "simple-env-app"}
 	for _, e := range [][2]string{
-		{"qa", ""}, {"staging-us", "qa"}, {"staging-eu", "qa"}, {"staging-asia", "qa"},
-		{"prod-asia", "staging-asia"}, {"prod-eu", "staging-eu"}, {"prod-us", "staging-us"},
+		{"qa", ""},
+		{"staging-us", "qa"},
+		{"staging-eu", "qa"},
+		{"staging-asia", "qa"},
+		{"prod-asia", "staging-asia"},
+		{"prod-eu", "staging-eu"},
+		{"prod-us", "staging-us"},
 	} {
 		c := config.Environment{Name: e[0], Present: true, Mode: config.Auto}
 		if e[1] != "" {

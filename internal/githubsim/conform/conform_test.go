@@ -248,13 +248,13 @@ func TestGoGitHubConforms(t *testing.T) {
 	calls := map[string]func() error{
 		"create a check run": func() error {
 			_, _, err := client.Checks.CreateCheckRun(ctx, "o", "r", github.CreateCheckRunOptions{
-				Name: "n", HeadSHA: "a", Status: github.String("completed"), Conclusion: github.String("neutral"),
-				Output: &github.CheckRunOutput{Title: github.String("t"), Summary: github.String("s")},
+				Name: "n", HeadSHA: "a", Status: new("completed"), Conclusion: new("neutral"),
+				Output: &github.CheckRunOutput{Title: new("t"), Summary: new("s")},
 			})
 			return err
 		},
 		"list check runs": func() error {
-			_, _, err := client.Checks.ListCheckRunsForRef(ctx, "o", "r", "a/b", &github.ListCheckRunsOptions{Filter: github.String("all")})
+			_, _, err := client.Checks.ListCheckRunsForRef(ctx, "o", "r", "a/b", &github.ListCheckRunsOptions{Filter: new("all")})
 			return err
 		},
 		"add labels": func() error {
@@ -262,7 +262,7 @@ func TestGoGitHubConforms(t *testing.T) {
 			return err
 		},
 		"create a pull request": func() error {
-			_, _, err := client.PullRequests.Create(ctx, "o", "r", &github.NewPullRequest{Title: github.String("t"), Head: github.String("h"), Base: github.String("b")})
+			_, _, err := client.PullRequests.Create(ctx, "o", "r", &github.NewPullRequest{Title: new("t"), Head: new("h"), Base: new("b")})
 			return err
 		},
 		"merge": func() error {
@@ -274,7 +274,7 @@ func TestGoGitHubConforms(t *testing.T) {
 			return err
 		},
 		"deploy": func() error {
-			_, _, err := client.Repositories.CreateDeployment(ctx, "o", "r", &github.DeploymentRequest{Ref: github.String("a"), AutoMerge: github.Bool(false), RequiredContexts: &[]string{}})
+			_, _, err := client.Repositories.CreateDeployment(ctx, "o", "r", &github.DeploymentRequest{Ref: new("a"), AutoMerge: new(false), RequiredContexts: &[]string{}})
 			return err
 		},
 	}
