@@ -5,20 +5,6 @@ package main
 import (
 	"context"
 	"os"
-
-	"github.com/spf13/cobra"
 )
 
-func main() {
-	if err := newRootCommand().ExecuteContext(context.Background()); err != nil {
-		os.Exit(1)
-	}
-}
-
-func newRootCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:          "promobot",
-		Short:        "Carry changes between environments by pull request",
-		SilenceUsage: true,
-	}
-}
+func main() { os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) }

@@ -126,14 +126,14 @@ func (r *Reconciler) entries(ctx context.Context, v *view, ds []promotion.Decisi
 		next.Sequence++
 		p := st.p
 		next.Promotion = &p
-		kind := fmt.Sprintf("%s: %s from %s", st.o.Key, c.Why, st.p.From)
+		sentence := fmt.Sprintf("%s: promoting, since %s", st.o.Key, c.Why)
 		if c.Moves {
-			kind = fmt.Sprintf("%s: #%d moves on, since %s", st.o.Key, st.p.PullRequest, c.Why)
+			sentence = fmt.Sprintf("%s: #%d moves on, since %s", st.o.Key, st.p.PullRequest, c.Why)
 		} else {
 			next.Claims = append(recent(next.Claims, s), s.Now)
 		}
 		claims[st.o] = st
-		es = append(es, entry{observed: st.o, kind: state.KindClaim, sentence: kind, state: next, keep: st.p.Commit})
+		es = append(es, entry{observed: st.o, kind: state.KindClaim, sentence: sentence, state: next, keep: st.p.Commit})
 	}
 	return es, claims, nil
 }

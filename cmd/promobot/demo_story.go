@@ -1,0 +1,321 @@
+package main
+
+// The story, scene by scene.
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/go-github/v60/github"
+
+	"github.com/promobot/promobot/internal/githubsim"
+	"github.com/promobot/promobot/state"
+)
+
+func (w *demoWorld) tellStory(ctx context.Context, n *narrator) error {
+	n.line(n.paint("1", "promobot demo") + ": a simulated GitHub at " + n.paint("36", w.sim.URL()) + ", real git, real webhooks.")
+	n.say("Three services in dev, staging, prod-us and prod-eu. staging is merged by promobot, production by people.")
+	n.link(w.page(""))
+	for _, scene := range []func(context.Context, *narrator) error{
+		w.sceneInstall, w.scenePush, w.sceneProduction, w.sceneNoise, w.sceneKeep, w.sceneVeto, w.sceneEnd,
+	} {
+		if err := scene(ctx, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *demoWorld) page(path string) string {
+	return w.sim.URL() + "/" + w.repository() + path
+}
+
+// pull finds the newest pull request of a service's environment.
+func (w *demoWorld) pull(service, environment string) (githubsim.PullState, bool, error) {
+	ps, err := w.sim.Pulls(w.repository())
+	for _, p := range slices.Backward(ps) {
+		pipeline, e, ok := state.ParseBranch(p.Head)
+		if ok && pipeline == "services/"+service && e == environment {
+			return p, true, err
+		}
+	}
+	return githubsim.PullState{}, false, err
+}
+
+// await waits for a pull request that is as wanted.
+func (w *demoWorld) await(ctx context.Context, n *narrator, what, service, environment string, wanted func(githubsim.PullState) bool) (githubsim.PullState, error) {
+	var found githubsim.PullState
+	err := w.until(ctx, n, what, func() (bool, error) {
+		p, ok, err := w.pull(service, environment)
+		found = p
+		return ok && wanted(p), err
+	})
+	return found, err
+}
+
+func isOpen(p githubsim.PullState) bool   { return p.Open }
+func isMerged(p githubsim.PullState) bool { return p.Merged }
+
+func (w *demoWorld) sceneInstall(ctx context.Context, n *narrator) error {
+	n.chapter("The App is installed on a repository that is in use")
+	if err := w.install(ctx); err != nil {
+		return err
+	}
+	ledgers := 0
+	err := w.until(ctx, n, "every environment of every service has its ledger", func() (bool, error) {
+		refs, err := w.sim.Refs(w.repository())
+		ledgers = 0
+		for ref := range refs {
+			if strings.HasPrefix(ref, state.RefPrefix) {
+				ledgers++
+			}
+		}
+		return ledgers == 12, err
+	})
+	if err != nil {
+		return err
+	}
+	if ps, err := w.sim.Pulls(w.repository()); err != nil || len(ps) > 0 {
+		return fmt.Errorf("installing should propose nothing, and %d pull requests are there (%w)", len(ps), err)
+	}
+	n.say("What stands is adopted: %d environments have a ledger in git, and nothing is proposed.", ledgers)
+	return nil
+}
+
+// bump sets a service's image tag in dev.
+func (w *demoWorld) bump(ctx context.Context, service, from, to string) (string, error) {
+	path := "services/" + service + "/overlays/dev/kustomization.yaml"
+	return w.push(ctx, "ana", fmt.Sprintf("%s %s in dev", service, to), func(read func(string) (string, error), write func(string, string) error) error {
+		text, err := read(path)
+		if err != nil {
+			return err
+		}
+		changed := strings.Replace(text, from, to, 1)
+		if changed == text {
+			return fmt.Errorf("%s does not run %s", service, from)
+		}
+		return write(path, changed)
+	})
+}
+
+func (w *demoWorld) scenePush(ctx context.Context, n *narrator) error {
+	n.chapter("Ana pushes checkout 1.42.0 to dev")
+	commit, err := w.bump(ctx, "checkout", "1.40.0", "1.42.0")
+	if err != nil {
+		return err
+	}
+	n.link(w.page("/commit/" + commit))
+	p, err := w.await(ctx, n, "staging's pull request is merged", "checkout", "staging", isMerged)
+	if err != nil {
+		return err
+	}
+	n.say("#%d %s — opened and merged by %s.", p.Number, p.Title, p.MergedBy)
+	n.link(w.page(fmt.Sprintf("/pull/%d", p.Number)))
+	p, err = w.await(ctx, n, "prod-us's pull request is open", "checkout", "prod-us", isOpen)
+	if err != nil {
+		return err
+	}
+	n.say("#%d %s — open, and left to people:", p.Number, p.Title)
+	n.link(w.page(fmt.Sprintf("/pull/%d", p.Number)))
+	for _, row := range table(p.Body) {
+		n.say("  %s", row)
+	}
+	if _, early, err := w.pull("checkout", "prod-eu"); err != nil || early {
+		return fmt.Errorf("prod-eu must wait for prod-us, and has a pull request (%w)", err)
+	}
+	n.say("prod-eu waits until 1.42.0 has reached prod-us.")
+	return nil
+}
+
+// table is the table of changes of a pull request's text.
+func table(body string) []string {
+	var rows []string
+	for line := range strings.SplitSeq(body, "\n") {
+		if strings.HasPrefix(line, "|") && !strings.HasPrefix(line, "| ---") {
+			rows = append(rows, strings.Trim(strings.ReplaceAll(line, "`", ""), "| "))
+		}
+	}
+	return rows
+}
+
+func (w *demoWorld) merge(ctx context.Context, login string, number int) error {
+	c, err := w.client(login)
+	if err != nil {
+		return err
+	}
+	_, _, err = c.PullRequests.Merge(ctx, w.owner, w.name, number, "", nil)
+	return err
+}
+
+func (w *demoWorld) sceneProduction(ctx context.Context, n *narrator) error {
+	n.chapter("Bo merges prod-us; prod-eu follows")
+	for _, environment := range []string{"prod-us", "prod-eu"} {
+		p, err := w.await(ctx, n, environment+"'s pull request is open", "checkout", environment, isOpen)
+		if err != nil {
+			return err
+		}
+		if err := w.merge(ctx, "bo", p.Number); err != nil {
+			return err
+		}
+		n.say("#%d %s — merged by bo.", p.Number, p.Title)
+	}
+	return nil
+}
+
+func (w *demoWorld) sceneNoise(ctx context.Context, n *narrator) error {
+	n.chapter("Webhooks come twice, in the wrong order, or not at all")
+	removes := []func(){
+		w.sim.InjectHook(githubsim.HookFault{Effect: githubsim.DuplicatedWebhook(2)}),
+		w.sim.InjectHook(githubsim.HookFault{Event: "pull_request", Chance: 0.5, Effect: githubsim.LostWebhook()}),
+	}
+	defer func() {
+		for _, remove := range removes {
+			remove()
+		}
+	}()
+	if _, err := w.bump(ctx, "cart", "2.3.0", "2.3.1"); err != nil {
+		return err
+	}
+	if _, err := w.await(ctx, n, "prod-us's pull request for cart is open", "cart", "prod-us", isOpen); err != nil {
+		return err
+	}
+	ps, err := w.sim.Pulls(w.repository())
+	if err != nil {
+		return err
+	}
+	count := map[string]int{}
+	for _, p := range ps {
+		if pipeline, environment, ok := state.ParseBranch(p.Head); ok && pipeline == "services/cart" {
+			count[environment]++
+		}
+	}
+	if count["staging"] != 1 || count["prod-us"] != 1 {
+		return fmt.Errorf("cart should have one pull request in staging and one in prod-us, and has %v", count)
+	}
+	n.say("cart 2.3.1 was sent through it: one pull request in staging, one in prod-us, no more.")
+	return nil
+}
+
+func (w *demoWorld) sceneKeep(ctx context.Context, n *narrator) error {
+	n.chapter("Ana changes payments' configuration, and its hostname in dev")
+	path := "services/payments/overlays/dev/config/app.yaml"
+	_, err := w.push(ctx, "ana", "payments: new cart", func(read func(string) (string, error), write func(string, string) error) error {
+		text, err := read(path)
+		if err != nil {
+			return err
+		}
+		text = strings.Replace(text, "new_cart: false", "new_cart: true", 1)
+		return write(path, strings.Replace(text, "payments.dev", "payments-2.dev", 1))
+	})
+	if err != nil {
+		return err
+	}
+	p, err := w.await(ctx, n, "staging's pull request for payments is merged", "payments", "staging", isMerged)
+	if err != nil {
+		return err
+	}
+	if _, err := w.git(ctx, "ana", w.clone, "fetch", "-q"); err != nil {
+		return err
+	}
+	text, err := w.git(ctx, "ana", w.clone, "show", "origin/main:services/payments/overlays/staging/config/app.yaml")
+	if err != nil {
+		return err
+	}
+	if want := "hostname: payments.staging.acme.example # this environment's own\nfeatures:\n  new_cart: true"; text != want {
+		return fmt.Errorf("staging should keep its own hostname and have the new feature, and has\n%s", text)
+	}
+	n.say("#%d brought the feature to staging; its hostname stayed its own, comment and all.", p.Number)
+	return nil
+}
+
+func (w *demoWorld) sceneVeto(ctx context.Context, n *narrator) error {
+	n.chapter("Bo does not want cart 2.3.1 in production")
+	p, err := w.await(ctx, n, "prod-us's pull request for cart is open", "cart", "prod-us", isOpen)
+	if err != nil {
+		return err
+	}
+	c, err := w.client("bo")
+	if err != nil {
+		return err
+	}
+	if _, _, err := c.PullRequests.Edit(ctx, w.owner, w.name, p.Number, &github.PullRequest{State: github.String("closed")}); err != nil {
+		return err
+	}
+	n.say("Bo closes #%d. That is a veto: 2.3.1 is not proposed there again.", p.Number)
+	if err := w.until(ctx, n, "the veto stands in the ledger", func() (bool, error) {
+		story, err := w.ledger(ctx, "services/cart", "prod-us")
+		return strings.Contains(story, "@bo closed"), err
+	}); err != nil {
+		return err
+	}
+	if _, err := w.bump(ctx, "cart", "2.3.1", "2.3.2"); err != nil {
+		return err
+	}
+	next, err := w.await(ctx, n, "cart 2.3.2 is proposed to prod-us", "cart", "prod-us", func(q githubsim.PullState) bool {
+		return q.Open && q.Number != p.Number
+	})
+	if err != nil {
+		return err
+	}
+	n.say("#%d %s — something newer is.", next.Number, next.Title)
+	return w.until(ctx, n, "the new pull request stands in the ledger", func() (bool, error) {
+		story, err := w.ledger(ctx, "services/cart", "prod-us")
+		return strings.HasPrefix(story, fmt.Sprintf("services/cart/prod-us: #%d opened", next.Number)), err
+	})
+}
+
+// ledger is an environment's story, newest first.
+func (w *demoWorld) ledger(ctx context.Context, pipeline, environment string) (string, error) {
+	ref := state.Ref(pipeline, environment)
+	if _, err := w.git(ctx, "ana", w.clone, "fetch", "-q", "origin", "+"+ref+":"+ref); err != nil {
+		return "", err
+	}
+	return w.git(ctx, "ana", w.clone, "log", "--first-parent", "--format=%s", ref)
+}
+
+func (w *demoWorld) sceneEnd(ctx context.Context, n *narrator) error {
+	n.chapter("Where everything stands")
+	landed, err := w.git(ctx, "ana", w.clone, "log", "--format=%H", "--grep=^checkout 1.42.0 in dev$", "-1", "origin/main")
+	if err != nil {
+		return err
+	}
+	title := ""
+	if err := w.until(ctx, n, "the check run on Ana's commit tells the end", func() (bool, error) {
+		runs, err := w.sim.CheckRuns(w.repository(), landed)
+		if len(runs) > 0 {
+			title = runs[len(runs)-1].Title
+			return runs[len(runs)-1].Conclusion == "success", err
+		}
+		return false, err
+	}); err != nil {
+		return err
+	}
+	n.say("The commit's check run: %s", title)
+	n.link(w.page("/commit/" + landed))
+	story, err := w.ledger(ctx, "services/cart", "prod-us")
+	if err != nil {
+		return err
+	}
+	n.say("The ledger of cart in prod-us, newest first (git log --first-parent %s):", state.Ref("services/cart", "prod-us"))
+	for line := range strings.SplitSeq(story, "\n") {
+		n.say("  %s", line)
+	}
+	j := w.sim.Journal().By(w.app.BotLogin())
+	n.say("promobot made %d API writes and %d pushes for all of this; %d of its %d reads cost nothing (304).",
+		j.Count(githubsim.APIWrite), pushes(j), j.NotModified(), j.Count(githubsim.APIRead))
+	n.link(w.page("/pulls?state=all"))
+	return nil
+}
+
+// pushes counts the pushes that sent something.
+func pushes(j githubsim.Journal) int {
+	n := 0
+	for _, r := range j {
+		if r.Kind == githubsim.GitPush && r.Method == "POST" {
+			n++
+		}
+	}
+	return n
+}
