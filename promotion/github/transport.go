@@ -13,6 +13,7 @@ package github
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/bradleyfalzon/ghinstallation/v2"
 	gh "github.com/google/go-github/v60/github"
@@ -49,7 +51,7 @@ func (a *App) signedClient(s *signer) (*gh.Client, error) {
 }
 
 func (a *App) newClient(rt http.RoundTripper) *gh.Client {
-	c := gh.NewClient(&http.Client{Transport: whole{rt}, Timeout: a.timeout, CheckRedirect: a.followed})
+	c := gh.NewClient(&http.Client{Transport: whole{rt, a.timeout}, CheckRedirect: a.followed})
 	c.BaseURL = a.base
 	c.UserAgent = a.agent
 	return c
@@ -74,10 +76,16 @@ func sameHost(a, b *url.URL) bool { return a.Scheme == b.Scheme && strings.Equal
 
 // whole reads answers to their end and sees that they say something: go-github
 // takes an empty body for an empty list, and null for anything.
-type whole struct{ next http.RoundTripper }
+// The time limit is here, around the request and its whole answer.
+type whole struct {
+	next    http.RoundTripper
+	timeout time.Duration
+}
 
 func (w whole) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := w.next.RoundTrip(req)
+	ctx, cancel := context.WithTimeout(req.Context(), w.timeout)
+	defer cancel()
+	resp, err := w.next.RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		return nil, err
 	}
