@@ -2,57 +2,63 @@ package main
 
 // A scene: the real program, a simulated GitHub over real HTTP that is held to
 // GitHub's own description, and people who push with real git.
+//
+// Rules: what people do goes through GitHub's API or git; what the tests look
+// at is GitHub's own state, not what the program says of it; a test waits for a
+// condition, or for the program to be at rest, never for time to pass.
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-github/v60/github"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"github.com/promobot/promobot/internal/githubsim"
 	"github.com/promobot/promobot/internal/githubsim/simtest"
-	"github.com/promobot/promobot/state"
 )
 
 const (
-	sceneRepo   = "acme/gitops"
+	sceneOwner  = "acme"
 	sceneSecret = "a webhook secret of the tests"
+	sceneBot    = "promobot[bot]"
 )
 
 // scene is one GitHub, one promobot, one repository, and ana, who maintains it.
 type scene struct {
-	t       *testing.T
-	sim     *simtest.Sim
-	app     githubsim.App
-	ana     *github.Client
-	data    string
-	clone   string
-	log     *bytes.Buffer
-	program *started
+	*checkout
+	sim          *simtest.Sim
+	app          githubsim.App
+	installation int64
+	data         string
+	log          *syncBuffer
+	program      *started
+	// settings may change the program's configuration before start.
+	settings func(*Config)
+	// ahead is how far the program's clock is before the real one.
+	ahead atomic.Int64
 }
 
 // started is one start of the program.
 type started struct {
 	stop context.CancelFunc
 	done chan error
+	addr string
 }
 
 type sceneOptions struct {
-	from     string // bundle or bare repository to import
-	files    map[string]string
-	noClone  bool
-	options  githubsim.Options
-	settings githubsim.RepoOptions
+	from        string // bundle or bare repository to import
+	files       map[string]string
+	permissions map[string]string // the App's; all it needs when nil
+	settings    githubsim.RepoOptions
 }
 
 // appPermissions are those of the README's set-up.
@@ -62,14 +68,14 @@ var appPermissions = map[string]string{
 
 var appEvents = []string{
 	"push", "create", "delete", "pull_request", "pull_request_review", "check_run", "check_suite", "status",
-	"deployment_status", "issue_comment", "release", "repository", "repository_dispatch",
+	"deployment_status", "issue_comment", "release", "repository_dispatch",
 }
 
 // newScene makes a GitHub with the repository and the App installed on it. The
 // program is not running yet.
 func newScene(t *testing.T, o sceneOptions) *scene {
 	t.Helper()
-	s := &scene{t: t, sim: simtest.Start(t, o.options), data: t.TempDir(), log: &bytes.Buffer{}}
+	s := &scene{sim: simtest.Start(t, githubsim.Options{}), data: t.TempDir(), log: &syncBuffer{}}
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -78,71 +84,67 @@ func newScene(t *testing.T, o sceneOptions) *scene {
 	}
 	must(s.sim.CreateUser("ana"))
 	must(s.sim.CreateUser("bo"))
-	must(s.sim.CreateOrganization("acme", []string{"bo"}, []string{"ana"}))
-	settings := o.settings
-	settings.Private, settings.From = true, o.from
-	must(s.sim.CreateRepository(t.Context(), "acme", "gitops", settings))
-	must(s.sim.SetRole(sceneRepo, "ana", "maintain"))
-	if len(o.files) > 0 {
-		files := map[string]*string{}
-		for p, text := range o.files {
-			files[p] = &text
+	must(s.sim.CreateOrganization(sceneOwner, []string{"bo"}, []string{"ana"}))
+	s.checkout = newCheckout(t, s.sim, "gitops", o)
+	permissions := o.permissions
+	if permissions == nil {
+		permissions = appPermissions
+	}
+	var err error
+	s.app, err = s.sim.CreateApp(githubsim.AppOptions{Owner: sceneOwner, Name: "promobot", Permissions: permissions, Events: appEvents})
+	must(err)
+	s.installation, err = s.sim.Install(s.app.ID, sceneOwner)
+	must(err)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("pull requests:%s\nthe program's log:\n%s", s.describe(), tail(s.log.String(), 60))
 		}
-		_, err := s.sim.Commit(t.Context(), sceneRepo, "ana", "", "set up", files)
-		must(err)
-	}
-	app, err := s.sim.CreateApp(githubsim.AppOptions{Owner: "acme", Name: "promobot", Permissions: appPermissions, Events: appEvents})
-	must(err)
-	s.app = app
-	_, err = s.sim.Install(app.ID, "acme")
-	must(err)
-	s.ana = s.sim.UserClient("ana")
-	if !o.noClone {
-		s.clone = filepath.Join(t.TempDir(), "clone")
-		s.git("", "clone", "-q", s.remote(), s.clone)
-	}
+	})
 	return s
 }
 
-// remote is the repository's URL with ana's token, for her git alone.
-func (s *scene) remote() string {
-	token, err := s.sim.UserToken("ana")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return strings.Replace(s.sim.URL, "http://", "http://ana:"+token+"@", 1) + "/" + sceneRepo + ".git"
-}
-
-// config is the program's, unpaced and without debounce.
+// config is the program's, unpaced and with hardly any debounce.
 func (s *scene) config() Config {
 	c := defaultConfig()
 	c.Server.Address = "127.0.0.1:0"
 	c.GitHub = GitHubConfig{APIURL: s.sim.BaseURL, AppID: s.app.ID, PrivateKey: Secret{string(s.app.PrivateKeyPEM)}, WebhookSecret: Secret{sceneSecret}}
 	c.DataDir = s.data
-	c.Queue.Debounce = 10 * time.Millisecond
+	c.Queue.Debounce = sceneDebounce
 	c.StopGrace = 5 * time.Second
 	c.Limits = LimitsConfig{}
-	c.Log.Level = "debug"
+	if s.settings != nil {
+		s.settings(&c)
+	}
 	return c
 }
+
+// now is the program's clock.
+func (s *scene) now() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
 
 // start runs the program and points GitHub's webhooks at it.
 func (s *scene) start() {
 	s.t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	p := NewProgram(s.config(), wire, zerolog.New(zerolog.SyncWriter(s.log)))
+	p := NewProgram(s.config(), func(_ context.Context, c Config, log zerolog.Logger, metrics prometheus.Registerer) (Parts, error) {
+		return wireAt(s.now, c, log, metrics)
+	}, zerolog.New(s.log).Level(zerolog.InfoLevel))
 	r := &started{stop: stop, done: make(chan error, 1)}
 	go func() { r.done <- p.Run(ctx) }()
-	addr := p.Addr()
-	if addr == "" {
+	if r.addr = p.Addr(); r.addr == "" {
 		stop()
 		s.t.Fatalf("the program does not start: %v", <-r.done)
 	}
+	s.program = r
+	s.t.Cleanup(s.stop)
+	s.hook(r.addr)
+}
+
+// hook points GitHub's webhooks at an address.
+func (s *scene) hook(addr string) {
+	s.t.Helper()
 	if err := s.sim.SetWebhook(s.app.ID, "http://"+addr+"/api/github/hook", sceneSecret); err != nil {
 		s.t.Fatal(err)
 	}
-	s.program = r
-	s.t.Cleanup(s.stop)
 }
 
 // stop ends the program gracefully; a second time it does nothing.
@@ -155,8 +157,13 @@ func (s *scene) stop() {
 		s.t.Errorf("the program's end: %v", err)
 	}
 	s.program = nil
-	if s.t.Failed() {
-		s.t.Logf("the program's log:\n%s", tail(s.log.String(), 60))
+}
+
+// forget removes everything that the program has on disk.
+func (s *scene) forget() {
+	s.t.Helper()
+	if err := os.RemoveAll(s.data); err != nil {
+		s.t.Fatal(err)
 	}
 }
 
@@ -165,131 +172,131 @@ func tail(text string, lines int) string {
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
-// git runs ana's git.
-func (s *scene) git(dir string, args ...string) string {
-	s.t.Helper()
-	cmd := exec.CommandContext(s.t.Context(), "git", args...)
+// checkout is a repository of the scene, and ana's clone of it.
+type checkout struct {
+	t    *testing.T
+	sim  *simtest.Sim
+	name string // without the owner
+	ana  *github.Client
+	dir  string
+}
+
+// newCheckout makes a repository in which ana has the role maintain.
+func newCheckout(t *testing.T, sim *simtest.Sim, name string, o sceneOptions) *checkout {
+	t.Helper()
+	settings := o.settings
+	settings.Private, settings.From = true, o.from
+	err := sim.CreateRepository(t.Context(), sceneOwner, name, settings)
+	c := &checkout{t: t, sim: sim, name: name, ana: sim.UserClient("ana")}
+	err = errors.Join(err, sim.SetRole(c.full(), "ana", "maintain"))
+	if len(o.files) > 0 {
+		files := map[string]*string{}
+		for p, text := range o.files {
+			files[p] = &text
+		}
+		_, failed := sim.Commit(t.Context(), c.full(), "ana", "", "set up", files)
+		err = errors.Join(err, failed)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func (c *checkout) full() string { return sceneOwner + "/" + c.name }
+
+// remote is the repository's URL with ana's token, for her git alone.
+func (c *checkout) remote() string {
+	token, err := c.sim.UserToken("ana")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return strings.Replace(c.sim.URL, "http://", "http://ana:"+token+"@", 1) + "/" + c.full() + ".git"
+}
+
+// git runs ana's git in a folder.
+func (c *checkout) git(dir string, args ...string) string {
+	c.t.Helper()
+	cmd := exec.CommandContext(c.t.Context(), "git", args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1",
 		"GIT_AUTHOR_NAME=Ana", "GIT_AUTHOR_EMAIL=ana@example.com", "GIT_COMMITTER_NAME=Ana", "GIT_COMMITTER_EMAIL=ana@example.com", "GIT_TERMINAL_PROMPT=0")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		s.t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
+		c.t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 	return strings.TrimSpace(string(out))
 }
 
-// push commits files (nil removes) on the newest main, and pushes.
-func (s *scene) push(message string, files map[string]string) string {
-	s.t.Helper()
-	s.git(s.clone, "pull", "-q", "--rebase")
+// clone is ana's clone, made when first asked for, with what is on the remote.
+func (c *checkout) clone() string {
+	c.t.Helper()
+	if c.dir == "" {
+		c.dir = filepath.Join(c.t.TempDir(), "clone")
+		c.git("", "clone", "-q", c.remote(), c.dir)
+	}
+	c.git(c.dir, "fetch", "-q", "--prune")
+	return c.dir
+}
+
+// change commits what edit does to the files of a branch's newest commit, and
+// pushes it; a branch that is not there begins at main. It returns the commit.
+func (c *checkout) change(branch, message string, edit func(dir string) error) string {
+	c.t.Helper()
+	dir := c.clone()
+	from := "origin/main"
+	if _, there := c.refs()["refs/heads/"+branch]; there {
+		from = "origin/" + branch
+	}
+	c.git(dir, "checkout", "-q", "--no-track", "-B", branch, from)
+	if err := edit(dir); err != nil {
+		c.t.Fatal(err)
+	}
+	c.git(dir, "add", "-A")
+	c.git(dir, "commit", "-q", "-m", message)
+	c.git(dir, "push", "-q", "origin", "HEAD:refs/heads/"+branch)
+	return c.git(dir, "rev-parse", "HEAD")
+}
+
+// push commits files on the newest main, and pushes.
+func (c *checkout) push(message string, files map[string]string) string {
+	c.t.Helper()
+	return c.change("main", message, func(dir string) error { return writeFiles(dir, files) })
+}
+
+func writeFiles(dir string, files map[string]string) error {
+	var failed error
 	for p, text := range files {
-		at := filepath.Join(s.clone, p)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(at), 0o755), os.WriteFile(at, []byte(text), 0o644)); err != nil {
-			s.t.Fatal(err)
-		}
+		at := filepath.Join(dir, p)
+		failed = errors.Join(failed, os.MkdirAll(filepath.Dir(at), 0o755), os.WriteFile(at, []byte(text), 0o644))
 	}
-	s.git(s.clone, "add", "-A")
-	s.git(s.clone, "commit", "-q", "-m", message)
-	s.git(s.clone, "push", "-q")
-	return s.git(s.clone, "rev-parse", "HEAD")
+	return failed
 }
 
-// read is a file in ana's clone as it stands on the newest main.
-func (s *scene) read(path string) string {
-	s.t.Helper()
-	s.git(s.clone, "fetch", "-q", "origin")
-	cmd := exec.CommandContext(s.t.Context(), "git", "show", "origin/main:"+path)
-	cmd.Dir = s.clone
-	out, err := cmd.Output()
+// propose makes a pull request of ana's with files.
+func (c *checkout) propose(branch, title string, files map[string]string) *github.PullRequest {
+	c.t.Helper()
+	c.change(branch, title, func(dir string) error { return writeFiles(dir, files) })
+	p, _, err := c.ana.PullRequests.Create(c.t.Context(), sceneOwner, c.name, &github.NewPullRequest{Title: &title, Head: &branch, Base: new("main")})
 	if err != nil {
-		s.t.Fatalf("reading %s: %v", path, err)
+		c.t.Fatal(err)
 	}
-	return string(out)
-}
-
-// wait waits until something holds, which the program brings about.
-func (s *scene) wait(what string, holds func() bool) {
-	s.t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		if time.Now().After(deadline) {
-			s.t.Fatalf("waited in vain: %s\npull requests: %s\nthe program's log:\n%s", what, s.describe(), tail(s.log.String(), 40))
-		}
-		<-tick.C
-	}
-}
-
-func (s *scene) describe() string {
-	var b strings.Builder
-	for _, p := range s.pulls() {
-		fmt.Fprintf(&b, "\n#%d %s %s %s merged=%v", p.GetNumber(), p.GetState(), p.GetHead().GetRef(), p.GetTitle(), p.MergedAt != nil)
-	}
-	return b.String()
-}
-
-// pulls are all pull requests, oldest first.
-func (s *scene) pulls() []*github.PullRequest {
-	s.t.Helper()
-	var all []*github.PullRequest
-	for page := 1; page != 0; {
-		ps, resp, err := s.ana.PullRequests.List(s.t.Context(), "acme", "gitops", &github.PullRequestListOptions{State: "all", ListOptions: github.ListOptions{Page: page, PerPage: 100}})
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		all = append(all, ps...)
-		page = resp.NextPage
-	}
-	slices.Reverse(all)
-	return all
-}
-
-// open are the open promotion pull requests by environment.
-func (s *scene) open() map[string]*github.PullRequest {
-	m := map[string]*github.PullRequest{}
-	for _, p := range s.pulls() {
-		pipeline, environment, ok := state.ParseBranch(p.GetHead().GetRef())
-		if ok && p.GetState() == "open" {
-			if m[environment] != nil && !strings.Contains(pipeline, "/") {
-				s.t.Fatalf("two open pull requests in %s", environment)
-			}
-			m[environment] = p
-		}
-	}
-	return m
-}
-
-// ledgers are the states of a pipeline's environments.
-func (s *scene) ledgers() map[string]state.Environment {
-	s.t.Helper()
-	out := s.git(s.clone, "ls-remote", "origin", "refs/promobot/*")
-	m := map[string]state.Environment{}
-	if out == "" {
-		return m
-	}
-	s.git(s.clone, "fetch", "-q", "origin", "+refs/promobot/*:refs/promobot/*")
-	for line := range strings.SplitSeq(out, "\n") {
-		id, ref, _ := strings.Cut(line, "\t")
-		e, err := state.Peek(s.git(s.clone, "log", "-1", "--format=%B", id))
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		pipeline, environment, err := state.ParseRef(ref)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		m[pipeline+"/"+environment] = e.State
-	}
-	return m
+	return p
 }
 
 // merge merges a pull request as ana.
-func (s *scene) merge(number int, method string) {
-	s.t.Helper()
-	if _, _, err := s.ana.PullRequests.Merge(s.t.Context(), "acme", "gitops", number, "", &github.PullRequestOptions{MergeMethod: method}); err != nil {
-		s.t.Fatalf("ana merges #%d: %v", number, err)
+func (c *checkout) merge(number int, method string) {
+	c.t.Helper()
+	if _, _, err := c.ana.PullRequests.Merge(c.t.Context(), sceneOwner, c.name, number, "", &github.PullRequestOptions{MergeMethod: method}); err != nil {
+		c.t.Fatalf("ana merges #%d: %v", number, err)
+	}
+}
+
+// setState closes or reopens a pull request as ana.
+func (c *checkout) setState(number int, state string) {
+	c.t.Helper()
+	if _, _, err := c.ana.PullRequests.Edit(c.t.Context(), sceneOwner, c.name, number, &github.PullRequest{State: &state}); err != nil {
+		c.t.Fatalf("ana sets #%d %s: %v", number, state, err)
 	}
 }
 
@@ -305,4 +312,3 @@ func bundle(t *testing.T, name string) string {
 	}
 	return path
 }
-

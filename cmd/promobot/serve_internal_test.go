@@ -25,6 +25,7 @@ import (
 
 func TestMain(m *testing.M) {
 	serveAsChild()
+	sceneAsChild()
 	goleak.VerifyTestMain(m)
 }
 

@@ -28,6 +28,11 @@ import (
 
 // wire makes the parts of a real promobot.
 func wire(_ context.Context, config Config, log zerolog.Logger, metrics prometheus.Registerer) (Parts, error) {
+	return wireAt(time.Now, config, log, metrics)
+}
+
+// wireAt is wire with the clock that the loop decides by.
+func wireAt(now func() time.Time, config Config, log zerolog.Logger, metrics prometheus.Registerer) (Parts, error) {
 	seen := newOutboundMetrics(metrics)
 	key := []byte(config.GitHub.PrivateKey.Reveal())
 	app, err := github.New(github.Options{
@@ -54,7 +59,7 @@ func wire(_ context.Context, config Config, log zerolog.Logger, metrics promethe
 	if err != nil {
 		return Parts{}, fmt.Errorf("git: %w", err)
 	}
-	l := &loops{config: config, app: app, mirrors: mirrors, keys: keys, log: log, byID: map[int64]*loop{}}
+	l := &loops{config: config, app: app, mirrors: mirrors, keys: keys, log: log, now: now, byID: map[int64]*loop{}}
 	return Parts{App: installed{app}, Reconcile: l.reconcile, Close: mirrors.Close}, nil
 }
 
@@ -116,6 +121,7 @@ type loops struct {
 	mirrors *gitrepo.Store
 	keys    state.Keys
 	log     zerolog.Logger
+	now     func() time.Time
 
 	mu   sync.Mutex
 	byID map[int64]*loop
@@ -159,7 +165,8 @@ func (l *loops) of(ctx context.Context, at handlers.Repository, login string) *l
 		},
 	})
 	fresh := &loop{installation: at.InstallationID, address: address, Reconciler: reconcile.New(repository, git, reconcile.Options{
-		App: login, Author: l.author(login), Keys: l.keys, Now: time.Now, Nonce: rand.Text,
+		App: login, Author: l.author(login), Keys: l.keys, Now: l.now, Nonce: rand.Text,
+		Log: l.log.With().Str("repository", address).Logger(),
 	})}
 	l.byID[at.ID] = fresh
 	return fresh

@@ -103,7 +103,7 @@ func (r *Reconciler) look(ctx context.Context, v *view, mayRead bool) (more bool
 		return more, err
 	}
 	w := &wants{}
-	r.matchPulls(v, w)
+	r.matchPulls(ctx, v, w)
 	if more, err = r.readContents(ctx, v); err != nil || more && mayRead {
 		return more, err
 	}
@@ -199,7 +199,7 @@ func named(st *state.Environment) []string {
 
 // matchPulls lays the pull requests beside the ledgers' promotions, and wants
 // those that the listing cannot tell for certain.
-func (r *Reconciler) matchPulls(v *view, w *wants) {
+func (r *Reconciler) matchPulls(ctx context.Context, v *view, w *wants) {
 	open := map[int]*promotion.PullRequest{}
 	for i := range v.pulls {
 		open[v.pulls[i].Number] = &v.pulls[i]
@@ -236,7 +236,7 @@ func (r *Reconciler) matchPulls(v *view, w *wants) {
 			w.note(o, fmt.Sprintf("#%d", p.PullRequest))
 		}
 		if o.Pull != nil && o.Pull.Merged {
-			r.resolve(v, o)
+			r.resolve(ctx, v, o)
 		}
 	}
 }
@@ -262,7 +262,14 @@ func (r *Reconciler) matchClaim(v *view, o *promotion.Observed, p *state.Promoti
 	}
 }
 
-func (r *Reconciler) resolve(v *view, o *promotion.Observed) {
+// resolve finds where a merged pull request landed. A single commit that was
+// rebased looks like a squashed one but for its message, which git has.
+func (r *Reconciler) resolve(ctx context.Context, v *view, o *promotion.Observed) {
+	if o.Pull.Commits == 1 && len(o.Pull.Messages) == 0 {
+		if known, err := r.git.Commits(ctx, []string{o.Pull.Head}); err == nil && known[o.Pull.Head].ID != "" {
+			o.Pull.Messages = []string{known[o.Pull.Head].Message}
+		}
+	}
 	before, landed, method, ok := promotion.ResolveMerge(*o.Pull, v.snapshot.Chain)
 	if !ok {
 		return
