@@ -84,6 +84,7 @@ func newRootCommand() *cobra.Command {
 	})
 	root.AddCommand(
 		newServeCommand(wire), newDemoCommand(),
+		newValidateCommand(), newExplainCommand(), newSchemaCommand(), newLogCommand(), newVersionCommand(),
 		&cobra.Command{Use: "exit-codes", Short: "How the commands end", Long: exitHelp},
 	)
 	for _, c := range root.Commands() {
