@@ -5,6 +5,7 @@ package reconcile
 // waits, and says so.
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -202,5 +203,11 @@ func (r *Reconciler) readPipelines(ctx context.Context, v *view, tip string) (mo
 		return false, fmt.Errorf("list files: %w", err)
 	}
 	v.pipelines, v.problems = v.file.Resolve(paths)
+	for i := range v.pipelines {
+		for j := range v.pipelines[i].Environments {
+			e := &v.pipelines[i].Environments[j]
+			e.Mode = cmp.Or(r.o.Mode, e.Mode)
+		}
+	}
 	return false, nil
 }

@@ -30,6 +30,9 @@ type Options struct {
 	Now    func() time.Time
 	Nonce  func() string // a new random string for each ledger entry
 	Log    zerolog.Logger
+	// Mode, when set, stands in for that of every environment: a dry run shows
+	// the pull requests whatever the file says.
+	Mode config.Mode
 }
 
 // memory is what one repository's loop knows from earlier runs. Losing it

@@ -1,0 +1,133 @@
+package dryrun
+
+// The GitHub port: pull requests and check runs in memory. There are none but
+// the loop's own, and nobody else does anything to them.
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/reconcile"
+)
+
+// Repository is what the question named.
+func (w *world) Repository(context.Context) (promotion.Repository, error) { return w.repository, nil }
+
+// OpenPullRequests are the loop's that it has not closed.
+func (w *world) OpenPullRequests(context.Context) ([]promotion.PullRequest, error) {
+	var out []promotion.PullRequest
+	for _, p := range w.pulls {
+		if p.Open {
+			out = append(out, w.seen(p))
+		}
+	}
+	return out, nil
+}
+
+func (w *world) seen(p *promotion.PullRequest) promotion.PullRequest {
+	q := *p
+	if q.Open {
+		q.Head = w.refs["refs/heads/"+p.Branch]
+	}
+	return q
+}
+
+// PullRequest finds one by its number.
+func (w *world) PullRequest(_ context.Context, number int) (promotion.PullRequest, error) {
+	if number < 1 || number > len(w.pulls) {
+		return promotion.PullRequest{}, fmt.Errorf("#%d: %w", number, promotion.ErrNotFound)
+	}
+	p := w.seen(w.pulls[number-1])
+	p.Mergeable = "clean"
+	return p, nil
+}
+
+// PullRequestsForHead finds those of a branch.
+func (w *world) PullRequestsForHead(_ context.Context, branch string) ([]promotion.PullRequest, error) {
+	var out []promotion.PullRequest
+	for _, p := range w.pulls {
+		if p.Branch == branch {
+			out = append(out, w.seen(p))
+		}
+	}
+	return out, nil
+}
+
+// CreatePullRequest opens one, as GitHub does: only for a branch that is there
+// and has no open one.
+func (w *world) CreatePullRequest(_ context.Context, n reconcile.NewPullRequest) (promotion.PullRequest, error) {
+	if w.refs["refs/heads/"+n.Branch] == "" {
+		return promotion.PullRequest{}, &promotion.RefusedError{Reason: "the head branch is not there"}
+	}
+	for _, p := range w.pulls {
+		if p.Open && p.Branch == n.Branch {
+			return promotion.PullRequest{}, fmt.Errorf("%s has a pull request: %w", n.Branch, promotion.ErrConflict)
+		}
+	}
+	p := &promotion.PullRequest{
+		Number: len(w.pulls) + 1, Title: n.Title, Body: n.Body, Open: true, Branch: n.Branch, Base: n.Base,
+		Author: app, ByApp: true, Labels: n.Labels, Commits: 1,
+	}
+	w.pulls = append(w.pulls, p)
+	return w.seen(p), nil
+}
+
+// EditPullRequest changes title and text.
+func (w *world) EditPullRequest(_ context.Context, number int, title, body string) error {
+	if number < 1 || number > len(w.pulls) {
+		return fmt.Errorf("#%d: %w", number, promotion.ErrNotFound)
+	}
+	w.pulls[number-1].Title, w.pulls[number-1].Body = title, body
+	return nil
+}
+
+// ClosePullRequest closes one and keeps the head it had.
+func (w *world) ClosePullRequest(_ context.Context, number int) error {
+	if number < 1 || number > len(w.pulls) {
+		return fmt.Errorf("#%d: %w", number, promotion.ErrNotFound)
+	}
+	p := w.pulls[number-1]
+	p.Head = w.refs["refs/heads/"+p.Branch]
+	p.Open, p.ClosedAt, p.ClosedBy = false, w.now, app
+	return nil
+}
+
+// MergePullRequest is never asked for in mode propose.
+func (w *world) MergePullRequest(context.Context, reconcile.MergeRequest) error {
+	return &promotion.RefusedError{Reason: "a dry run merges nothing"}
+}
+
+// ChangedFiles is asked for people's pull requests, of which there are none.
+func (w *world) ChangedFiles(context.Context, int) ([]string, error) {
+	return nil, promotion.ErrNotFound
+}
+
+// File is asked for people's pull requests, of which there are none.
+func (w *world) File(context.Context, string, string) ([]byte, error) {
+	return nil, promotion.ErrNotFound
+}
+
+// FallbackFile is never asked for: the pipeline file is at every commit.
+func (w *world) FallbackFile(context.Context) (text []byte, source string, err error) {
+	return nil, "", promotion.ErrNotFound
+}
+
+// CheckRuns are those written to a commit.
+func (w *world) CheckRuns(_ context.Context, commit string) ([]reconcile.CheckRun, error) {
+	return w.checks[commit], nil
+}
+
+// WriteCheckRun keeps one.
+func (w *world) WriteCheckRun(_ context.Context, c reconcile.CheckRun) (int64, error) {
+	runs := w.checks[c.Commit]
+	for i := range runs {
+		if runs[i].ID == c.ID {
+			runs[i] = c
+			return c.ID, nil
+		}
+	}
+	c.ID = int64(len(runs) + 1)
+	w.checks[c.Commit] = append(runs, c)
+	return c.ID, nil
+}
