@@ -1,6 +1,7 @@
 package main
 
-// The command line: what there is, and what an end means.
+// The command line: what there is, and what an end means. A command is added by
+// naming it in commands.
 
 import (
 	"context"
@@ -10,28 +11,42 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
+
+// commands make the commands, in the order in which help lists them.
+var commands = []func() *cobra.Command{
+	newDemoCommand,
+	newValidateCommand,
+	newExplainCommand,
+	newPlanCommand,
+	func() *cobra.Command { return newServeCommand(wire) },
+	newLogCommand,
+	newSchemaCommand,
+	newVersionCommand,
+	newExitCodesTopic,
+}
 
 const rootHelp = `promobot is a GitHub App that carries a change from one environment of a GitOps
 repository to the next by pull request, exactly once.
 
-  promobot demo                       see it work, on a simulated GitHub
-  promobot validate .github/promobot.yml
-  promobot plan --replay 90d          what the last months would have been
-  promobot serve --config config.yml  run it`
+Try it, from a clone of your repository; nothing is installed and nothing written:
 
-const exitHelp = `How promobot's commands end:
+  promobot demo                               see it work, on a simulated GitHub
+  promobot validate .github/promobot.yml      is the pipeline file right?
+  promobot explain PIPELINE ENV               what is in force there, and who said so
+  promobot plan                               what the newest commit would promote
+  promobot plan --replay 90d                  what the last months would have been
 
-  0  done; for demo: everything happened
-  1  it was looked at, and something is wrong: a pipeline file that is not
-     valid, a demo in which something did not happen, a server that failed
-  2  the command was not understood: an unknown flag, name or argument
-  3  something could not be read: a file, a repository, a revision`
+Then run it:
+
+  promobot serve --config config.yml
+  promobot log PIPELINE ENV                   what happened to an environment`
 
 // exitError ends the program with a code of `promobot help exit-codes`.
 type exitError struct {
 	code int
-	err  error
+	err  error // with an empty text when all has been said
 }
 
 func (e *exitError) Error() string { return e.err.Error() }
@@ -44,6 +59,23 @@ const (
 	exitUnreadable = 3
 )
 
+const exitHelp = `How promobot's commands end:
+
+  0  done
+       demo: everything happened; plan: nothing is refused
+  1  it was looked at, and something is wrong
+       a pipeline file that is not valid or does not fit the repository, something
+       that cannot be promoted, a ledger entry that is not promobot's, a demo in
+       which something did not happen, a server that failed
+  2  the command was not understood
+       an unknown command, flag, argument, pipeline or environment
+  3  something could not be read
+       a file, a repository, a revision, a ledger that is not here`
+
+func newExitCodesTopic() *cobra.Command {
+	return &cobra.Command{Use: "exit-codes", Short: "How the commands end", Long: exitHelp}
+}
+
 // run runs a command line and returns the program's exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRootCommand()
@@ -55,7 +87,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	if text := err.Error(); text != "" {
-		fmt.Fprintln(stderr, "promobot: "+text)
+		fmt.Fprintln(stderr, "promobot: "+printableLines(text))
 	}
 	if coded, ok := errors.AsType[*exitError](err); ok {
 		return coded.code
@@ -70,37 +102,78 @@ func newRootCommand() *cobra.Command {
 		Long:          rootHelp,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args: func(_ *cobra.Command, args []string) error {
+		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
 			}
-			return usage("there is no command %q; `promobot help` lists them", args[0])
+			return unknownCommand(c, args[0])
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.SuggestionsMinimumDistance = 2
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usage("%v; `%s --help` lists the flags", err, c.CommandPath())
-	})
-	root.AddCommand(
-		newServeCommand(wire), newDemoCommand(),
-		newValidateCommand(), newExplainCommand(), newSchemaCommand(), newLogCommand(), newVersionCommand(),
-		&cobra.Command{Use: "exit-codes", Short: "How the commands end", Long: exitHelp},
-	)
-	for _, c := range root.Commands() {
-		if args := c.Args; args != nil {
+	cobra.EnableCommandSorting = false
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(flagError)
+	for _, command := range commands {
+		c := command()
+		if check := c.Args; check != nil {
 			c.Args = func(c *cobra.Command, given []string) error {
-				if err := args(c, given); err != nil {
+				if err := check(c, given); err != nil {
 					return usage("%v; `%s --help` says how", err, c.CommandPath())
 				}
 				return nil
 			}
 		}
+		root.AddCommand(c)
 	}
+	root.SetHelpCommand(newHelpCommand(root))
 	return root
+}
+
+// newHelpCommand is cobra's, but one that fails on what it does not know.
+func newHelpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND or TOPIC]",
+		Short: "Help about a command or topic",
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, _, err := root.Find(args)
+			if err != nil || len(args) > 0 && c == root {
+				return unknownCommand(root, args[0])
+			}
+			c.InitDefaultHelpFlag()
+			return c.Help()
+		},
+	}
+}
+
+func unknownCommand(root *cobra.Command, name string) error {
+	var names []string
+	for _, c := range root.Commands() {
+		names = append(names, c.Name())
+	}
+	return usage("there is no command %q%s; `promobot help` lists them", name, meant(name, names))
+}
+
+// flagError says which flag was perhaps meant.
+func flagError(c *cobra.Command, err error) error {
+	hint := ""
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		var names []string
+		c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		hint = meant(unknown.GetSpecifiedName(), names)
+	}
+	return usage("%v%s; `%s --help` lists the flags", err, hint, c.CommandPath())
 }
 
 // usage is a command that was not understood.
 func usage(format string, args ...any) error {
 	return &exitError{exitUsage, errors.New(strings.TrimSpace(fmt.Sprintf(format, args...)))}
+}
+
+// printableLines is printable for a text of several lines.
+func printableLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		lines[i] = printable(l)
+	}
+	return strings.Join(lines, "\n")
 }

@@ -1,0 +1,198 @@
+package main
+
+// promobot plan: the loop over a repository on this machine, where nothing can
+// be written. plan_text.go and replay_text.go print what it came to.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/config"
+	"github.com/promobot/promobot/promotion/dryrun"
+)
+
+const planHelp = `Says what commits of a repository on this machine would promote, by the same
+decisions as on GitHub. Nothing is installed, written or sent.
+
+What stands at --from is taken as given, as when promobot is installed; then the
+commits up to --to are looked at, and the pull requests that promobot would open
+are shown with the values and files they change, what is refused, and what would
+wait and for what. They are shown whatever mode the pipeline file says; who would
+merge each is said beside it.
+
+With --replay the last days (90d) of the history are gone through commit by
+commit, as if promobot had been there and nobody had merged its pull requests:
+how many would have been opened, moved on to something newer, or closed since
+people made the same change by hand; how many would have been open at once; what
+would have been refused; and what people changed by hand past the pipeline.
+
+The pipeline file is the one at --to, or --file, and is held to be in force at
+every commit.
+
+--json prints one object: version (1), branch, file, from, to, commits, and
+  environments  one each: pipeline, environment, mode, standing, reason, offered,
+                refused, and promotion {title, merge, kinds, changes, kept, then}
+with --replay instead of environments
+  totals        by environment: landings, opened, moved, done_by_hand, open,
+                most_open, refused, past (changes past the pipeline), held_back
+  pull_requests, refused, by_hand, most_open, most_open_at
+A name is never renamed or removed within a version; unknown ones are to be
+ignored.
+
+Exit codes: 0 done, 1 the pipeline file is not valid or does not fit, 2 the
+command was not understood, 3 something could not be read.`
+
+type planOptions struct {
+	repo, from, to, file, replay string
+	json, diff                   bool
+}
+
+func newPlanCommand() *cobra.Command {
+	var o planOptions
+	c := &cobra.Command{
+		Use:   "plan [--repo PATH] [--from REV] [--to REV] [--replay 90d]",
+		Short: "Say what commits would promote, or would have",
+		Long:  planHelp,
+		Example: `  promobot plan                              what the newest commit promotes
+  promobot plan --from origin/main --to HEAD what my branch would promote
+  promobot plan --file draft.yml --diff      with a pipeline file not committed yet
+  promobot plan --replay 90d                 what the last months would have been
+  promobot plan --json | jq -r '.environments[].promotion.title // empty'`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return plan(c.Context(), o, c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.repo, "repo", ".", "the repository at this `path`")
+	f.StringVar(&o.from, "from", "", "what stands at this `revision` is given (default: the first parent of --to)")
+	f.StringVar(&o.to, "to", "HEAD", "look at the commits up to this `revision`")
+	f.StringVar(&o.file, "file", "", "this pipeline `file` instead of the one at --to; - for standard input")
+	f.StringVar(&o.replay, "replay", "", "go through the last `days` of history, such as 90d")
+	f.BoolVar(&o.diff, "diff", false, "show each pull request's diff too")
+	f.BoolVar(&o.json, "json", false, "as JSON")
+	c.MarkFlagsMutuallyExclusive("replay", "from")
+	c.MarkFlagsMutuallyExclusive("replay", "diff")
+	return c
+}
+
+func plan(ctx context.Context, o planOptions, stdin io.Reader, stdout, stderr io.Writer) error {
+	var since config.Interval
+	if o.replay != "" {
+		var err error
+		if since, err = config.ParseInterval(o.replay); err != nil {
+			return usage("--replay %s: %v", printable(o.replay), err)
+		}
+	}
+	r, err := openRepository(o.repo)
+	if err != nil {
+		return err
+	}
+	q := dryrun.Options{}
+	if q.To, err = r.resolve(ctx, o.to); err != nil {
+		return err
+	}
+	if o.from != "" {
+		if q.From, err = r.resolve(ctx, o.from); err != nil {
+			return err
+		}
+	}
+	if q.FileName, q.File, err = r.pipelineText(ctx, o.file, q.To, stdin); err != nil {
+		return err
+	}
+	if q.Repository, err = r.asked(ctx, o.to, q.To); err != nil {
+		return err
+	}
+	out := newPrinter(stdout)
+	if o.replay != "" {
+		p := newProgress(stderr)
+		res, err := dryrun.MakeReplay(ctx, r, q, time.Duration(since), p.show)
+		p.clear()
+		if err != nil {
+			return planFailed(out, err)
+		}
+		if o.json {
+			return writeJSON(stdout, res)
+		}
+		printReplay(out, res, o.replay)
+		return nil
+	}
+	res, err := dryrun.MakePlan(ctx, r, q, o.diff)
+	if err != nil {
+		return planFailed(out, err)
+	}
+	if o.json {
+		return writeJSON(stdout, res)
+	}
+	printPlan(out, res)
+	return nil
+}
+
+// asked is the repository as the texts name it: its branch is the one that was
+// named, else one whose tip is looked at, else the revision itself.
+func (r *localRepository) asked(ctx context.Context, revision, commit string) (promotion.Repository, error) {
+	refs, err := r.Fetch(ctx)
+	if err != nil {
+		return promotion.Repository{}, unreadable("%s: %w", printable(r.path), err)
+	}
+	branch := revision
+	candidates := []string{revision, "main", "master"}
+	var tips []string
+	for ref, id := range refs {
+		if name, ok := strings.CutPrefix(ref, "refs/heads/"); ok && id == commit {
+			tips = append(tips, name)
+		}
+	}
+	slices.Sort(tips)
+	for _, c := range append(candidates, tips...) {
+		if refs["refs/heads/"+c] == commit {
+			branch = c
+			break
+		}
+	}
+	return promotion.Repository{Owner: "local", Name: "local", DefaultBranch: branch, Merge: true}, nil
+}
+
+// planFailed tells a pipeline file's problems from what could not be read.
+func planFailed(out printer, err error) error {
+	if wrong, ok := errors.AsType[*dryrun.ProblemsError](err); ok {
+		out.printProblems(wrong.Problems)
+		return &exitError{exitWrong, wrong}
+	}
+	return unreadable("%w", err)
+}
+
+// progress shows on a terminal, and nowhere else, how far long work has got.
+type progress struct {
+	to    io.Writer
+	shown int // percent, -1 before the first
+}
+
+func newProgress(to io.Writer) *progress {
+	if !isTerminal(to) {
+		return &progress{}
+	}
+	return &progress{to: to, shown: -1}
+}
+
+func (p *progress) show(done, total int) {
+	if p.to == nil || total == 0 || done*100/total == p.shown {
+		return
+	}
+	p.shown = done * 100 / total
+	fmt.Fprintf(p.to, "\r\x1b[K%d of %d commits (%d%%)", done, total, p.shown)
+}
+
+func (p *progress) clear() {
+	if p.to != nil && p.shown >= 0 {
+		fmt.Fprint(p.to, "\r\x1b[K")
+	}
+}
