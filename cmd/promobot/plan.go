@@ -47,8 +47,9 @@ with --replay instead of environments
 A name is never renamed or removed within a version; unknown ones are to be
 ignored.
 
-Exit codes: 0 done, 1 the pipeline file is not valid or does not fit, 2 the
-command was not understood, 3 something could not be read.`
+Exit codes: 0 done, 1 the pipeline file is not valid or does not fit, or what is
+planned is refused, 2 the command was not understood, 3 something could not be
+read. A replay that met refusals ends with 0: they are its findings.`
 
 type planOptions struct {
 	repo, from, to, file, replay string
@@ -130,10 +131,19 @@ func plan(ctx context.Context, o planOptions, stdin io.Reader, stdout, stderr io
 		return planFailed(out, err)
 	}
 	if o.json {
-		return writeJSON(stdout, res)
+		err = writeJSON(stdout, res)
+	} else {
+		printPlan(out, res)
 	}
-	printPlan(out, res)
-	return nil
+	if err == nil && refuses(res) {
+		return silent(exitWrong)
+	}
+	return err
+}
+
+// refuses says whether something cannot be promoted before a person acts.
+func refuses(p *dryrun.Plan) bool {
+	return slices.ContainsFunc(p.Environments, func(e dryrun.Environment) bool { return e.Standing == string(promotion.Stopped) })
 }
 
 // asked is the repository as the texts name it: its branch is the one that was
