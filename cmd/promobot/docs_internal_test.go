@@ -1,0 +1,141 @@
+package main
+
+// The documents' commands and files are run, so that none of them rots: every
+// line of a shell block, every YAML block.
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/promobot/promobot/promotion/config"
+)
+
+var documents = []string{"README.md", "docs/architecture.md", "docs/operations.md", "docs/security.md"}
+
+var blocks = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$")
+
+// documented are the lines of all blocks of a language, without comments.
+func documented(t *testing.T, language string) map[string][]string {
+	t.Helper()
+	out := map[string][]string{}
+	for _, name := range documents {
+		text, err := os.ReadFile(filepath.Join("..", "..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range blocks.FindAllStringSubmatch(string(text), -1) {
+			if b[1] == language {
+				out[name] = append(out[name], b[2])
+			}
+		}
+	}
+	return out
+}
+
+// readmeRepository is a repository like the README's, with a history.
+func readmeRepository(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	git := func(args ...string) {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), "git", append([]string{"-c", "user.name=ana", "-c", "user.email=ana@example.com"}, args...)...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+	}
+	write := func(path, text string) {
+		t.Helper()
+		at := filepath.Join(dir, path)
+		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(at, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	git("init", "-q", "-b", "main")
+	write(config.Path, documented(t, "yaml")["README.md"][0])
+	for _, env := range []string{"qa", "staging-us", "staging-eu", "prod-us", "prod-eu"} {
+		write("envs/"+env+"/kustomization.yaml", "images:\n  - name: ghcr.io/acme/checkout\n    newTag: 1.0.0\n")
+		write("envs/"+env+"/config/app.yaml", "hostname: "+env+".example.com\n")
+	}
+	git("add", "-A")
+	git("commit", "-q", "-m", "all")
+	for _, tag := range []string{"1.1.0", "1.2.0", "1.3.0", "1.4.0", "1.5.0", "1.6.0"} {
+		write("envs/qa/kustomization.yaml", "images:\n  - name: ghcr.io/acme/checkout\n    newTag: "+tag+"\n")
+		git("commit", "-q", "-a", "-m", "qa: "+tag)
+	}
+	return dir
+}
+
+// notHere are commands that other tests run, or that need what this one lacks.
+var notHere = map[string]string{
+	"go run ./cmd/promobot demo": "TestDemo runs it",
+	"go test ./...":              "this is part of it",
+	"git fetch origin 'refs/promobot/*:refs/promobot/*'": "the ledger's tests fetch so",
+	"promobot log checkout prod-eu":                      "TestLogOfARunningProgram runs it",
+}
+
+func TestDocumentedCommands(t *testing.T) {
+	dir, commands := readmeRepository(t), documented(t, "sh")
+	t.Chdir(dir)
+	ran := 0
+	for name, texts := range commands {
+		for line := range strings.SplitSeq(strings.Join(texts, ""), "\n") {
+			command, _, _ := strings.Cut(line, "#")
+			command = strings.TrimSpace(command)
+			if command == "" || notHere[command] != "" {
+				continue
+			}
+			args, ours := strings.CutPrefix(command, "promobot ")
+			if !ours {
+				t.Errorf("%s: nothing runs %q", name, command)
+				continue
+			}
+			var out bytes.Buffer
+			if code := run(t.Context(), strings.Fields(args), &out, &out); code != 0 {
+				t.Errorf("%s: %q ends with %d:\n%s", name, command, code, out.String())
+			}
+			ran++
+		}
+	}
+	if ran == 0 {
+		t.Error("no command was run")
+	}
+}
+
+func TestDocumentedPipelineFiles(t *testing.T) {
+	t.Parallel()
+	for name, texts := range documented(t, "yaml") {
+		for _, text := range texts {
+			if _, problems := config.Parse(name, []byte(text)); len(problems) > 0 {
+				t.Errorf("%s: %v", name, problems)
+			}
+		}
+	}
+}
+
+// TestLogOfARunningProgram reads, in a clone, what a running program wrote.
+func TestLogOfARunningProgram(t *testing.T) {
+	files := map[string]string{config.Path: documented(t, "yaml")["README.md"][0]}
+	for _, env := range []string{"qa", "staging-us", "staging-eu", "prod-us", "prod-eu"} {
+		files["envs/"+env+"/kustomization.yaml"] = "images:\n  - name: ghcr.io/acme/checkout\n    newTag: 1.0.0\n"
+	}
+	s := newScene(t, sceneOptions{files: files})
+	s.start()
+	s.wait("every environment has its ledger", func() bool { return len(s.ledgers()) == 5 })
+	dir := s.clone()
+	s.git(dir, "fetch", "origin", "refs/promobot/*:refs/promobot/*")
+	t.Chdir(dir)
+	var out bytes.Buffer
+	if code := run(t.Context(), []string{"log", "checkout", "prod-eu"}, &out, &out); code != 0 || !strings.Contains(out.String(), "first seen") {
+		t.Errorf("exit %d:\n%s", code, out.String())
+	}
+}
