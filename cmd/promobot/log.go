@@ -65,7 +65,6 @@ func newLogCommand() *cobra.Command {
 	c.Flags().BoolVar(&o.json, "json", false, "as JSON")
 	c.Flags().StringArrayVar(&o.keys, "key-file", nil, "check the signatures with the App's private key in this `file`")
 	c.Flags().Int64Var(&o.repository, "repository-id", 0, "GitHub's `id` of the repository, which the signatures cover")
-	c.MarkFlagsRequiredTogether("key-file", "repository-id")
 	return c
 }
 
@@ -81,6 +80,9 @@ type logEntry struct {
 }
 
 func showLog(ctx context.Context, key promotion.Key, o logOptions, stdout, stderr io.Writer) error {
+	if (len(o.keys) > 0) != (o.repository != 0) {
+		return usage("--key-file and --repository-id go together: the signatures cover the repository's id")
+	}
 	keys, err := readKeys(o.keys)
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"unicode"
@@ -143,7 +144,7 @@ type localRepository struct {
 func openRepository(path string) (*localRepository, error) {
 	r, err := gitrepo.OpenLocal(path)
 	if err != nil {
-		return nil, unreadable("%s: %w; name a git repository with --repo", printable(path), err)
+		return nil, unreadable("%w; name a git repository with --repo", err)
 	}
 	return &localRepository{r, path}, nil
 }
@@ -173,6 +174,9 @@ func (r *localRepository) pipelineText(ctx context.Context, named, commit string
 	case err != nil:
 		return "", nil, unreadable("%s at %.10s: %w", config.Path, commit, err)
 	case !found:
+		if _, err := os.Stat(filepath.Join(r.path, config.Path)); err == nil {
+			return "", nil, unreadable("%s is not committed at %.10s; commit it, or use it as it is with --file", config.Path, commit)
+		}
 		return "", nil, unreadable("%s has no %s at %.10s; name one with --file, or begin with\n\n%s", printable(r.path), config.Path, commit, config.Example)
 	case text == nil || mode == "120000":
 		return "", nil, unreadable("%s at %.10s is not a regular file; name one with --file", config.Path, commit)

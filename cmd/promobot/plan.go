@@ -28,7 +28,10 @@ are shown with the values and files they change, what is refused, and what would
 wait and for what. They are shown whatever mode the pipeline file says; who would
 merge each is said beside it.
 
-With --replay the last days (90d) of the history are gone through commit by
+Only commits are looked at: what is not committed is not planned, but for a
+pipeline file named by --file.
+
+With --replay the last days (90d) of the history up to --to are gone through commit by
 commit, as if promobot had been there and nobody had merged its pull requests:
 how many would have been opened, moved on to something newer, or closed since
 people made the same change by hand; how many would have been open at once; what
@@ -80,14 +83,15 @@ func newPlanCommand() *cobra.Command {
 	f.StringVar(&o.replay, "replay", "", "go through the last `days` of history, such as 90d")
 	f.BoolVar(&o.diff, "diff", false, "show each pull request's diff too")
 	f.BoolVar(&o.json, "json", false, "as JSON")
-	c.MarkFlagsMutuallyExclusive("replay", "from")
-	c.MarkFlagsMutuallyExclusive("replay", "diff")
 	return c
 }
 
 func plan(ctx context.Context, o planOptions, stdin io.Reader, stdout, stderr io.Writer) error {
 	var since config.Interval
 	if o.replay != "" {
+		if o.from != "" || o.diff {
+			return usage("--replay goes with neither --from nor --diff: it begins so many days before --to")
+		}
 		var err error
 		if since, err = config.ParseInterval(o.replay); err != nil {
 			return usage("--replay %s: %v", printable(o.replay), err)

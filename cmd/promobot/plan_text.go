@@ -5,6 +5,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/promobot/promobot/promotion"
@@ -15,7 +16,7 @@ import (
 const mostListed = 20
 
 func printPlan(out printer, p *dryrun.Plan) {
-	out.line("%s", out.paint(bold, fmt.Sprintf("%s on %s, %.10s..%.10s, by %s", count(p.Commits, "commit"), printable(p.Branch), p.From.ID, p.To.ID, printable(p.File))))
+	out.line("%s", out.paint(bold, fmt.Sprintf("%s on %s, %.10s..%.10s, pipeline file %s", count(p.Commits, "commit"), printable(p.Branch), p.From.ID, p.To.ID, printable(p.File))))
 	if p.Forked {
 		out.line("%.10s is the newest commit that both histories have", p.From.ID)
 	}
@@ -97,21 +98,7 @@ func printPromotion(out printer, e *dryrun.Environment) {
 	if len(p.Then) > 0 {
 		out.line("  then on to %s", printable(strings.Join(p.Then, ", ")))
 	}
-	rows := [][]string{{"file", "value", "now", "after"}}
-	for _, c := range p.Changes {
-		after := orDash(c.After)
-		if len(c.Kinds) > 0 {
-			after += "  (" + printable(strings.Join(c.Kinds, ", ")) + ")"
-		}
-		if c.Overwrites {
-			after += "  (overwrites a change made here)"
-		}
-		if c.Merged {
-			after += "  (merged line by line)"
-		}
-		rows = append(rows, []string{printable(c.File), orDash(c.Value), orDash(c.Now), after})
-	}
-	out.table("    ", rows)
+	out.table("    ", changeRows(p.Changes))
 	if len(p.Kept) > 0 {
 		out.line("  kept as it is here: %s", printable(strings.Join(p.Kept, ", ")))
 	}
@@ -132,8 +119,35 @@ func printPromotion(out printer, e *dryrun.Environment) {
 	}
 }
 
+// changeRows are the changes as a table, without the column of values when only
+// whole files change.
+func changeRows(changes []dryrun.Change) [][]string {
+	values := slices.ContainsFunc(changes, func(c dryrun.Change) bool { return c.Value != "" })
+	row := func(file, value, now, after string) []string {
+		if values {
+			return []string{file, value, now, after}
+		}
+		return []string{file, now, after}
+	}
+	rows := [][]string{row("file", "value", "now", "after")}
+	for _, c := range changes {
+		after := orDash(c.After)
+		if len(c.Kinds) > 0 {
+			after += "  (" + printable(strings.Join(c.Kinds, ", ")) + ")"
+		}
+		if c.Overwrites {
+			after += "  (overwrites a change made here)"
+		}
+		if c.Merged {
+			after += "  (merged line by line)"
+		}
+		rows = append(rows, row(printable(c.File), orDash(c.Value), orDash(c.Now), after))
+	}
+	return rows
+}
+
 func orDash(s string) string {
-	if s == "" {
+	if s = strings.TrimSpace(s); s == "" {
 		return "–"
 	}
 	return printable(s)

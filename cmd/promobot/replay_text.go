@@ -13,7 +13,7 @@ import (
 const day = "2006-01-02"
 
 func printReplay(out printer, r *dryrun.Replay, span string) {
-	out.line("%s", out.paint(bold, fmt.Sprintf("the last %s of %s: %s, %s to %s, by %s", span, printable(r.Branch), count(r.Commits, "commit"),
+	out.line("%s", out.paint(bold, fmt.Sprintf("the last %s of %s: %s, %s to %s, pipeline file %s", span, printable(r.Branch), count(r.Commits, "commit"),
 		r.From.Time.UTC().Format(day), r.To.Time.UTC().Format(day), printable(r.File))))
 	if r.Unfit > 0 {
 		out.line("at %s the pipeline file does not fit the files, and nothing would have been done: %s", count(r.Unfit, "commit"), printable(r.FirstUnfit))
