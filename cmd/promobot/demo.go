@@ -6,9 +6,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -51,6 +53,9 @@ type demoOptions struct {
 }
 
 func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err error) {
+	if err := gitCheck("git")(ctx); err != nil {
+		return unreadable("the demo needs git 2.39 or newer: %s", strings.TrimPrefix(err.Error(), "git.path: "))
+	}
 	dir, err := os.MkdirTemp("", "promobot-demo-")
 	if err != nil {
 		return &exitError{exitUnreadable, err}
@@ -72,8 +77,10 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err 
 		err = w.tellStory(ctx, n)
 	}
 	switch {
+	case ctx.Err() != nil && o.once:
+		return &exitError{exitWrong, errors.New("the demo was ended before its end")}
 	case ctx.Err() != nil:
-		return nil // Ctrl-C is a way to end a demo
+		return nil // Ctrl-C is a way to end what nothing depends on
 	case err != nil:
 		return demoFailed(err, w)
 	case o.once:
@@ -86,13 +93,21 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err 
 
 // demoFailed says what did not happen, with the end of promobot's log.
 func demoFailed(err error, w *demoWorld) error {
+	code := exitWrong
+	if coded, ok := errors.AsType[*exitError](err); ok {
+		code = coded.code
+	}
 	if w != nil {
 		if log := w.log.tail(); log != "" {
 			err = fmt.Errorf("%w\n\nthe end of promobot's log:\n%s", err, log)
 		}
 	}
-	return &exitError{exitWrong, err}
+	return &exitError{code, err}
 }
 
-// demoPatience is how long a scene may take.
-const demoPatience = time.Minute
+// How long may be waited for one thing: in the story, and in a repository of
+// unknown size.
+const (
+	demoPatience = time.Minute
+	repoPatience = 10 * time.Minute
+)

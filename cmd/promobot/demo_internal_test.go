@@ -5,11 +5,11 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -50,93 +50,70 @@ func TestDemoSaysWhatDidNotHappen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.close()
-	w.sim.Inject(githubsim.Fault{Method: "POST", Path: "/api/v3/repos/*/*/pulls", Effect: githubsim.Failed(500)})
-	n := newNarrator(&bytes.Buffer{})
+	w.sim.Inject(githubsim.Fault{Method: "POST", Path: "/repos/*/*/pulls", Effect: githubsim.Failed(500)})
+	var out bytes.Buffer
+	n := newNarrator(&out)
 	if err := w.sceneInstall(t.Context(), n); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.bump(t.Context(), "checkout", "1.40.0", "1.42.0"); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	err = w.until(ctx, n, "the impossible", func() (bool, error) {
-		// Stop waiting once promobot has met the fault.
-		if w.sim.Journal().Count(githubsim.APIWrite) > 0 {
-			cancel()
-		}
-		return false, nil
-	})
-	if err == nil || !strings.Contains(err.Error(), "this did not happen: the impossible") {
-		t.Fatalf("got %v", err)
-	}
+	w.patience = 2 * time.Second // it can never happen
+	err = demoFailed(w.scenePush(t.Context(), n), w)
 	var coded *exitError
-	if err := demoFailed(err, w); !errors.As(err, &coded) || coded.code != exitWrong || !strings.Contains(err.Error(), "the end of promobot's log") {
+	if !errors.As(err, &coded) || coded.code != exitWrong {
 		t.Errorf("got %v", err)
+	}
+	for _, want := range []string{"this did not happen: staging's pull request is merged", "the end of promobot's log", `"level"`} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not said in\n%v", want, err)
+		}
+	}
+	if strings.Contains(out.String(), "merged by promobot") {
+		t.Errorf("told what did not happen:\n%s", out.String())
 	}
 }
 
-func TestDemoOnYourRepository(t *testing.T) {
+// TestDemoEndedEarly: for a script, a story without its end is none.
+func TestDemoEndedEarly(t *testing.T) {
 	t.Parallel()
-	git := func(dir string, args ...string) {
-		t.Helper()
-		cmd := exec.CommandContext(t.Context(), "git", append([]string{"-c", "user.name=me", "-c", "user.email=me@example.com"}, args...)...)
-		cmd.Dir = dir
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("git %v: %v\n%s", args, err, out)
-		}
+	ctx, cancel := context.WithCancel(t.Context())
+	told := &cancelOn{text: "1  The App", cancel: cancel}
+	var errs bytes.Buffer
+	if code := run(ctx, []string{"demo", "--once"}, told, &errs); code != exitWrong || !strings.Contains(errs.String(), "ended before its end") {
+		t.Errorf("exit %d: %s", code, errs.String())
 	}
-	write := func(dir, path, text string) {
-		t.Helper()
-		at := filepath.Join(dir, path)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(at), 0o755), os.WriteFile(at, []byte(text), 0o644)); err != nil {
-			t.Fatal(err)
-		}
+}
+
+// cancelOn is a reader of the story who ends it at some text.
+type cancelOn struct {
+	text   string
+	cancel context.CancelFunc
+}
+
+func (c *cancelOn) Write(b []byte) (int, error) {
+	if strings.Contains(string(b), c.text) {
+		c.cancel()
 	}
-	valid := "version: 1\nenvironments:\n  qa: {verify: none}\n  prod: {from: qa}\npipelines:\n  app: {path: envs/$env, promote: {files: v.yml}}\n"
-	cases := map[string]struct {
-		files map[string]string
-		want  []string
-	}{
-		"with a pipeline file": {
-			map[string]string{".github/promobot.yml": valid, "envs/qa/v.yml": "v: 1\n", "envs/prod/v.yml": "v: 1\n"},
-			[]string{"2 environments have their ledger", "git clone"},
-		},
-		"without one":            {map[string]string{"README": "x\n"}, []string{"There is no .github/promobot.yml"}},
-		"with one that is wrong": {map[string]string{".github/promobot.yml": "versoin: 1\n"}, []string{".github/promobot.yml:1:1", "did you mean version?"}},
-		"without a commit":       {nil, []string{"The repository is empty"}},
+	return len(b), nil
+}
+
+func TestNarratorShowsWaitingOnTerminalsOnly(t *testing.T) {
+	t.Parallel()
+	tell := func(terminal bool) string {
+		var out bytes.Buffer
+		n := newNarrator(&out)
+		n.terminal = terminal
+		n.progress("the merge")
+		n.progress("the merge")
+		n.say("merged \x1b[31m by bo")
+		return out.String()
 	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			dir := filepath.Join(t.TempDir(), "-my; repo $(x) ü")
-			if err := os.Mkdir(dir, 0o755); err != nil {
-				t.Fatal(err)
-			}
-			git(dir, "init", "-q", "-b", "main")
-			for p, text := range c.files {
-				write(dir, p, text)
-			}
-			if len(c.files) > 0 {
-				git(dir, "add", "-A")
-				git(dir, "commit", "-q", "-m", "all")
-			}
-			var out, errs bytes.Buffer
-			if code := run(t.Context(), []string{"demo", "--once", "--repo", dir}, &out, &errs); code != 0 {
-				t.Fatalf("exit %d\n%s\n%s", code, out.String(), errs.String())
-			}
-			for _, want := range c.want {
-				if !strings.Contains(out.String(), want) {
-					t.Errorf("%q is not said in\n%s", want, out.String())
-				}
-			}
-		})
+	const said = "   merged \\x1b[31m by bo\n"
+	if got := tell(false); got != said {
+		t.Errorf("got %q", got)
 	}
-	t.Run("that is not there", func(t *testing.T) {
-		var out, errs bytes.Buffer
-		if code := run(t.Context(), []string{"demo", "--once", "--repo", filepath.Join(t.TempDir(), "nothing")}, &out, &errs); code != exitWrong || !strings.Contains(errs.String(), "name the folder of a git repository") {
-			t.Errorf("exit %d: %s", code, errs.String())
-		}
-	})
+	if got := tell(true); !strings.Contains(got, "the merge\r\x1b[K") || !strings.HasSuffix(got, "\r\x1b[K"+said) {
+		t.Errorf("got %q", got)
+	}
 }
 
 func TestCommandLine(t *testing.T) {

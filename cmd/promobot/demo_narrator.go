@@ -5,63 +5,61 @@ import (
 	"io"
 	"os"
 	"strings"
-
-	"golang.org/x/term"
 )
 
 // narrator tells the story: plain lines, and on a terminal colours and what is
-// being waited for.
+// being waited for. What it is given comes out of repositories and is made
+// printable.
 type narrator struct {
-	to       io.Writer
+	printer
 	terminal bool
-	colours  bool
-	waiting  string
+	turn     int // of what goes round while waiting; 0: nothing is shown
 	scene    int
 }
 
 func newNarrator(to io.Writer) *narrator {
-	n := &narrator{to: to}
-	if f, ok := to.(*os.File); ok {
-		n.terminal = term.IsTerminal(int(f.Fd()))
-	}
-	n.colours = n.terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-	return n
+	return &narrator{printer: newPrinter(to), terminal: isTerminal(to) && os.Getenv("TERM") != "dumb"}
 }
 
-func (n *narrator) paint(code, text string) string {
-	if !n.colours {
-		return text
-	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
-}
+const cyan = "36"
 
 // chapter begins a scene.
 func (n *narrator) chapter(title string) {
 	n.scene++
-	n.line("\n" + n.paint("1", fmt.Sprintf("%d  %s", n.scene, title)))
+	n.progress("")
+	n.line("\n%s", n.paint(bold, fmt.Sprintf("%d  %s", n.scene, title)))
 }
 
 // say tells something that has been looked up.
 func (n *narrator) say(format string, args ...any) {
-	n.line("   " + strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "\n   "))
+	n.progress("")
+	for text := range strings.SplitSeq(printableLines(fmt.Sprintf(format, args...)), "\n") {
+		n.line("%s", strings.TrimRight("   "+text, " "))
+	}
 }
 
 // link shows where to look.
-func (n *narrator) link(url string) { n.line("   " + n.paint("36", url)) }
-
-func (n *narrator) line(text string) {
+func (n *narrator) link(url string) {
 	n.progress("")
-	fmt.Fprintln(n.to, text)
+	n.line("   %s", n.paint(cyan, printable(url)))
+}
+
+// begin tells what this is, and where.
+func (n *narrator) begin(what, url string) {
+	n.line("%s: %s", n.paint(bold, "promobot demo"), printable(what))
+	n.link(url)
 }
 
 // progress shows on a terminal what is waited for; "" takes it away.
 func (n *narrator) progress(what string) {
-	if !n.terminal || what == n.waiting {
-		return
-	}
-	n.waiting = what
-	fmt.Fprint(n.to, "\r\x1b[K")
-	if what != "" {
-		fmt.Fprint(n.to, n.paint("2", "   … "+what))
+	switch {
+	case !n.terminal || what == "" && n.turn == 0:
+	case what == "":
+		n.turn = 0
+		fmt.Fprint(n.to, "\r\x1b[K")
+	default:
+		n.turn++
+		wheel := []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
+		fmt.Fprint(n.to, "\r\x1b[K", n.paint(dim, "   "+string(wheel[n.turn%len(wheel)])+" "+what))
 	}
 }

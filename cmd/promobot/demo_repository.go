@@ -22,6 +22,9 @@ pipelines:
 shared: ["services/*/base/**"]
 `
 
+// demoEnvironments are those of the story, in the order of the way.
+var demoEnvironments = []string{"dev", "staging", "prod-us", "prod-eu"}
+
 // demoFiles are three kustomize services in four environments.
 func demoFiles() map[string]string {
 	files := map[string]string{
@@ -32,7 +35,7 @@ func demoFiles() map[string]string {
 		dir := "services/" + service
 		files[dir+"/base/kustomization.yaml"] = "resources: [deployment.yaml]\n"
 		files[dir+"/base/deployment.yaml"] = fmt.Sprintf("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: %[1]s}\nspec:\n  template:\n    spec:\n      containers:\n        - {name: %[1]s, image: ghcr.io/acme/%[1]s}\n", service)
-		for _, env := range []string{"dev", "staging", "prod-us", "prod-eu"} {
+		for _, env := range demoEnvironments {
 			at := dir + "/overlays/" + env
 			files[at+"/kustomization.yaml"] = fmt.Sprintf("# %[1]s in %[2]s\nnamespace: %[2]s\nresources: [../../base]\nimages:\n  - name: ghcr.io/acme/%[1]s # built by CI\n    newTag: %[3]q\n", service, env, tag)
 			files[at+"/config/app.yaml"] = fmt.Sprintf("hostname: %s.%s.acme.example # this environment's own\nfeatures:\n  new_cart: false\n", service, env)

@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -34,11 +33,15 @@ type demoWorld struct {
 	log     *demoLog
 	stopped chan error
 	stop    context.CancelFunc
+
+	patience time.Duration // how long one thing may be waited for
 }
 
 const (
 	demoOwner  = "acme"
 	demoSecret = "the demo's webhook secret"
+	// demoSweep is short: nobody watches a demo for five minutes.
+	demoSweep = 2 * time.Second
 )
 
 // demoPermissions are those of the README's set-up.
@@ -57,7 +60,7 @@ func newDemoWorld(ctx context.Context, dir string, o demoOptions, stderr io.Writ
 	if err != nil {
 		return nil, err
 	}
-	w := &demoWorld{sim: sim, owner: demoOwner, name: "gitops", dir: dir, clone: filepath.Join(dir, "clone"), log: &demoLog{}}
+	w := &demoWorld{sim: sim, owner: demoOwner, name: "gitops", dir: dir, clone: filepath.Join(dir, "clone"), log: &demoLog{}, patience: demoPatience}
 	if o.verbose {
 		w.log.also = stderr
 	}
@@ -84,11 +87,11 @@ func (w *demoWorld) people(ctx context.Context, o demoOptions) error {
 	}
 	options := githubsim.RepoOptions{Description: "What runs where"}
 	if o.repo != "" {
-		bare, err := copyRepository(ctx, o.repo, filepath.Join(w.dir, "copy.git"))
-		if err != nil {
+		options = githubsim.RepoOptions{From: filepath.Join(w.dir, "copy.git")}
+		if err := copyRepository(ctx, o.repo, options.From); err != nil {
 			return err
 		}
-		options.From, w.name = bare, repositoryName(o.repo)
+		w.name, w.patience = repositoryName(o.repo), repoPatience
 	}
 	if err := w.sim.CreateRepository(ctx, w.owner, w.name, options); err != nil {
 		return err
@@ -125,9 +128,10 @@ func (w *demoWorld) install(ctx context.Context) error {
 	}
 	c.DataDir = filepath.Join(w.dir, "data")
 	c.Queue.Debounce = 50 * time.Millisecond
+	c.SweepInterval = demoSweep
 	c.Limits = LimitsConfig{}
 	ctx, w.stop = context.WithCancel(context.WithoutCancel(ctx))
-	program := NewProgram(c, wire, zerolog.New(w.log).With().Timestamp().Logger())
+	program := NewProgram(c, wire, zerolog.New(w.log).Level(zerolog.InfoLevel).With().Timestamp().Logger())
 	w.stopped = make(chan error, 1)
 	go func() { w.stopped <- program.Run(ctx) }()
 	addr := program.Addr()
@@ -202,38 +206,9 @@ func (w *demoWorld) push(ctx context.Context, login, message string, change func
 	return w.git(ctx, login, w.clone, "rev-parse", "HEAD")
 }
 
-// copyRepository makes a bare copy with the branches of a repository that is
-// only read.
-func copyRepository(ctx context.Context, from, to string) (string, error) {
-	abs, err := filepath.Abs(from)
-	if err != nil {
-		return "", err
-	}
-	out, err := exec.CommandContext(ctx, "git", "clone", "-q", "--bare", "--no-hardlinks", "--", abs, to).CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("copy the repository at %s: %s; name the folder of a git repository, or a bundle", from, strings.TrimSpace(string(out)))
-	}
-	return to, nil
-}
-
-var notInNames = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
-
-// repositoryName is a name that GitHub takes, after the folder's.
-func repositoryName(path string) string {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return "repository"
-	}
-	name := strings.Trim(notInNames.ReplaceAllString(strings.TrimSuffix(strings.TrimSuffix(filepath.Base(abs), ".bundle"), ".git"), "-"), "-.")
-	if name == "" {
-		return "repository"
-	}
-	return name
-}
-
 // until waits until something holds.
 func (w *demoWorld) until(ctx context.Context, n *narrator, what string, holds func() (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, demoPatience)
+	ctx, cancel := context.WithTimeout(ctx, w.patience)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

@@ -1,8 +1,15 @@
 package main
 
+// The demo on a copy of the user's own repository: what installing does to it,
+// and how to go on by hand.
+
 import (
 	"context"
-	"fmt"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/promobot/promobot/promotion/config"
@@ -11,8 +18,7 @@ import (
 
 // tellRepository shows what installing does to a copy of the user's repository.
 func (w *demoWorld) tellRepository(ctx context.Context, n *narrator, o demoOptions) error {
-	n.line(n.paint("1", "promobot demo") + ": a copy of " + o.repo + " on a simulated GitHub; yours is only read.")
-	n.link(w.page(""))
+	n.begin("a copy of "+o.repo+" on a simulated GitHub; yours is only read", w.page(""))
 	refs, err := w.sim.Refs(w.repository())
 	if err != nil {
 		return err
@@ -21,22 +27,41 @@ func (w *demoWorld) tellRepository(ctx context.Context, n *narrator, o demoOptio
 		n.say("The repository is empty: there is nothing to promote in it yet.")
 		return nil
 	}
-	if _, err := w.git(ctx, "ana", w.dir, "clone", "-q", w.sim.URL()+"/"+w.repository()+".git", w.clone); err != nil {
-		return err
-	}
 	n.chapter("The App is installed")
 	if err := w.install(ctx); err != nil {
 		return err
 	}
-	environments, problem, err := w.expected(ctx)
+	pipelines, err := w.described(ctx, n)
 	if err != nil {
 		return err
 	}
-	if problem != "" {
-		n.say("%s", problem)
+	if len(pipelines) > 0 {
+		if err := w.tellInstalled(ctx, n, pipelines); err != nil {
+			return err
+		}
+	}
+	if o.once {
 		return nil
 	}
-	err = w.until(ctx, n, "every environment has its ledger", func() (bool, error) {
+	return w.tellHowToGoOn(n, pipelines)
+}
+
+// tellInstalled waits until promobot has adopted what stands, and tells it.
+func (w *demoWorld) tellInstalled(ctx context.Context, n *narrator, pipelines []config.Pipeline) error {
+	environments, opens := 0, false
+	var blocked []string
+	for _, p := range pipelines {
+		for _, e := range p.Environments {
+			opens = opens || e.Mode != config.Observe
+			switch {
+			case e.Blocked != "":
+				blocked = append(blocked, p.Key+" is blocked: "+e.Blocked)
+			case e.Present:
+				environments++
+			}
+		}
+	}
+	err := w.until(ctx, n, "every environment has its ledger", func() (bool, error) {
 		refs, err := w.sim.Refs(w.repository())
 		have := 0
 		for ref := range refs {
@@ -53,49 +78,139 @@ func (w *demoWorld) tellRepository(ctx context.Context, n *narrator, o demoOptio
 	if err != nil {
 		return err
 	}
-	n.say("%d environments have their ledger; what stands is adopted, and %d pull requests are open.", environments, len(ps))
+	proposed := "nothing is"
+	if len(ps) > 0 {
+		proposed = count(len(ps), "pull request") + " are"
+	}
+	n.say("%s, %s: what stands is adopted, each has its ledger, and %s proposed.",
+		count(len(pipelines), "pipeline"), count(environments, "environment"), proposed)
+	if !opens {
+		n.say("The mode is observe: promobot says in check runs what it would do, and opens nothing.")
+	}
+	for i, text := range blocked {
+		if i == blockedShown {
+			n.say("%d more are blocked.", len(blocked)-i)
+			break
+		}
+		n.say("%s", text)
+	}
+	return nil
+}
+
+const blockedShown = 5
+
+func (w *demoWorld) tellHowToGoOn(n *narrator, pipelines []config.Pipeline) error {
 	n.chapter("Now push something")
 	token, err := w.sim.UserToken("ana")
 	if err != nil {
 		return err
 	}
 	n.say("git clone %s", strings.Replace(w.page(".git"), "://", "://ana:"+token+"@", 1))
-	n.say("(the token is the simulated ana's). Change a first environment, push, and look at")
-	n.link(w.page("/pulls"))
+	n.say("The token is that of ana, who lives in this simulation only.")
+	what := "a " + config.Path
+	for _, p := range pipelines {
+		first := slices.IndexFunc(p.Environments, func(e config.Environment) bool { return len(e.From) == 0 && e.Present })
+		if first >= 0 {
+			e := p.Environments[first]
+			what = "a change of what is promoted from " + e.Name + ", in " + path.Join(".", e.Place.Dir) + " for example"
+			break
+		}
+	}
+	n.say("Push %s, and look at", what)
+	n.link(w.page("/pulls?state=all"))
 	return nil
 }
 
-// expected is how many environments the copy's pipeline file describes, or why
-// it describes none.
-func (w *demoWorld) expected(ctx context.Context) (environments int, problem string, err error) {
-	out, err := w.git(ctx, "ana", w.clone, "ls-tree", "-r", "-z", "--name-only", "HEAD")
-	if err != nil {
-		return 0, "", err
+// described are the pipelines of the copy's pipeline file. Where there are none,
+// it has told why.
+func (w *demoWorld) described(ctx context.Context, n *narrator) ([]config.Pipeline, error) {
+	if _, err := w.git(ctx, "ana", w.dir, "clone", "-q", w.sim.URL()+"/"+w.repository()+".git", w.clone); err != nil {
+		return nil, err
 	}
-	paths := strings.Split(strings.TrimSuffix(out, "\x00"), "\x00")
-	text, err := w.git(ctx, "ana", w.clone, "show", "HEAD:"+config.Path)
+	r, err := openRepository(w.clone)
 	if err != nil {
-		return 0, config.Missing, nil //nolint:nilerr // no such file is the usual case here
+		return nil, err
 	}
-	file, problems := config.Parse(config.Path, []byte(text+"\n"))
+	commit, err := r.resolve(ctx, "HEAD")
+	if err != nil {
+		return nil, err
+	}
+	text, mode, found, err := r.ReadFile(ctx, commit, config.Path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !found:
+		n.say("There is no %s on the default branch, so nothing is promoted. A smallest one is:\n\n%s", config.Path, config.Example)
+		return nil, nil
+	case text == nil || mode == "120000":
+		n.say("%s is not a regular file, so nothing is promoted.", config.Path)
+		return nil, nil
+	}
+	file, problems := config.Parse(config.Path, text)
 	var pipelines []config.Pipeline
 	if len(problems) == 0 {
-		pipelines, problems = file.Resolve(paths)
+		if pipelines, problems, err = r.check(ctx, file, commit); err != nil {
+			return nil, err
+		}
 	}
 	if len(problems) > 0 {
-		var b strings.Builder
-		fmt.Fprintln(&b, "The pipeline file is not valid, so nothing is promoted:")
-		for _, p := range problems {
-			fmt.Fprintln(&b, "  "+p.Error())
-		}
-		return 0, strings.TrimSpace(b.String()), nil
+		n.say("The pipeline file is not valid, so nothing is promoted:")
+		n.printProblems(problems)
+		return nil, nil
 	}
-	for _, p := range pipelines {
-		for _, e := range p.Environments {
-			if e.Present && e.Blocked == "" {
-				environments++
-			}
-		}
+	if len(pipelines) == 0 {
+		n.say("The pipeline file is valid, and describes nothing that is here.")
 	}
-	return environments, "", nil
+	return pipelines, nil
+}
+
+// copyRepository makes a bare copy of the branches and tags of a repository
+// that is only read. HEAD names a branch in the copy: where it names a commit,
+// as after a checkout of CI's, that is the copy's main.
+func copyRepository(ctx context.Context, from, to string) error {
+	abs, err := filepath.Abs(from)
+	if err != nil {
+		return unreadable("%s: %w", printable(from), err)
+	}
+	run := func(args ...string) error {
+		out, err := exec.CommandContext(ctx, "git", args...).CombinedOutput()
+		if err != nil {
+			return unreadable("copy the repository at %s: %s; name the folder of a git repository, or a bundle",
+				printable(from), printable(strings.TrimSpace(string(out))))
+		}
+		return nil
+	}
+	if err := run("clone", "-q", "--bare", "--no-hardlinks", "--", abs, to); err != nil {
+		return err
+	}
+	if shallow, err := exec.CommandContext(ctx, "git", "-C", to, "rev-parse", "--is-shallow-repository").Output(); err != nil || strings.TrimSpace(string(shallow)) == "true" {
+		return unreadable("%s lacks a part of its history; `git fetch --unshallow` brings it", printable(from))
+	}
+	git := func(args ...string) error { return run(append([]string{"-C", to}, args...)...) }
+	if git("symbolic-ref", "-q", "HEAD") == nil || git("rev-parse", "-q", "--verify", "HEAD") != nil {
+		return nil
+	}
+	if err := git("update-ref", "refs/heads/main", "HEAD"); err != nil {
+		return err
+	}
+	return git("symbolic-ref", "HEAD", "refs/heads/main")
+}
+
+var notInNames = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+
+// repositoryNameLimit is GitHub's, in characters.
+const repositoryNameLimit = 100
+
+// repositoryName is a name that GitHub takes, after the folder's.
+func repositoryName(folder string) string {
+	abs, err := filepath.Abs(folder)
+	if err != nil {
+		return "repository"
+	}
+	name := strings.Trim(notInNames.ReplaceAllString(strings.TrimSuffix(strings.TrimSuffix(filepath.Base(abs), ".bundle"), ".git"), "-"), "-.")
+	name = name[:min(len(name), repositoryNameLimit)]
+	if name == "" {
+		return "repository"
+	}
+	return name
 }

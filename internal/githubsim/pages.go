@@ -252,6 +252,7 @@ func (s *Server) pagePull(w http.ResponseWriter, r *http.Request, repo *repoView
 		return err
 	}
 	name := "pull"
+	p.Tab = strings.TrimPrefix(tab, "commits")
 	switch tab {
 	case "", "commits":
 	case "files":
@@ -340,7 +341,7 @@ func (s *Server) pageCommits(w http.ResponseWriter, r *http.Request, repo *repoV
 		Ref     string
 		Commits []commitView
 	}{ref, list}
-	s.writePage(w, http.StatusOK, "commits", page{Title: "Commits · " + repo.FullName, Repo: repo, Tab: "code", Data: data})
+	s.writePage(w, http.StatusOK, "commits", page{Title: "Commits · " + repo.FullName, Repo: repo, Tab: "commits", Data: data})
 	return nil
 }
 

@@ -55,6 +55,7 @@ type pullView struct {
 	Number               int
 	Title, Body, Author  string
 	State                string // open, draft, merged, closed
+	Tab                  string // of its pages: "", checks, files
 	HeadRef, BaseRef     string
 	Head, Base           string
 	Merged, MergedBy     string
