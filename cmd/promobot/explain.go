@@ -52,10 +52,16 @@ func explain(ctx context.Context, pipeline, environment, repo, named string, std
 	if err != nil {
 		return err
 	}
-	_, pipelines, problems, err := r.pipelines(ctx, out, name, text, commit)
-	if err != nil {
-		return err
+	file, problems := config.Parse(name, text)
+	if len(problems) > 0 {
+		out.printProblems(problems)
+		return silent(exitWrong)
 	}
+	paths, err := r.Paths(ctx, commit)
+	if err != nil {
+		return unreadable("%s at %.10s: %w", printable(r.path), commit, err)
+	}
+	pipelines, problems := file.Resolve(paths)
 	table, err := config.Explain(name, pipelines, pipeline, environment)
 	if err != nil {
 		out.printProblems(problems) // they may be why it is not there

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"golang.org/x/term"
@@ -114,13 +115,30 @@ func printable(s string) string {
 	return b.String()
 }
 
-// writeJSON writes indented JSON with a final line end. HTML characters stay as
-// they are; control characters are escaped by JSON itself.
+// writeJSON writes indented JSON with a final line end, in which everything that
+// does not print is escaped: encoding/json leaves what 8-bit terminals obey.
 func writeJSON(to io.Writer, v any) error {
-	e := json.NewEncoder(to)
+	var b strings.Builder
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	var out strings.Builder
+	for _, r := range b.String() {
+		switch {
+		case r == '\n' || unicode.IsPrint(r):
+			out.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&out, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&out, `\u%04x`, r)
+		}
+	}
+	_, err := io.WriteString(to, out.String())
+	return err
 }
 
 // printProblems writes one problem a line, its remedy after it.
@@ -206,20 +224,3 @@ func readNamed(name string, stdin io.Reader) (string, []byte, error) {
 
 // mostRead is far above what a pipeline file may be, which says so itself.
 const mostRead = 64 << 20
-
-// pipelines parses and resolves a pipeline file over the files of a commit. The
-// problems of the file itself end the command; those that only the repository's
-// files show are returned, and what they concern is blocked.
-func (r *localRepository) pipelines(ctx context.Context, out printer, name string, text []byte, commit string) (*config.File, []config.Pipeline, config.Problems, error) {
-	file, problems := config.Parse(name, text)
-	if len(problems) > 0 {
-		out.printProblems(problems)
-		return nil, nil, nil, silent(exitWrong)
-	}
-	paths, err := r.Paths(ctx, commit)
-	if err != nil {
-		return nil, nil, nil, unreadable("%s at %.10s: %w", printable(r.path), commit, err)
-	}
-	pipelines, problems := file.Resolve(paths)
-	return file, pipelines, problems, nil
-}

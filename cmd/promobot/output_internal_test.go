@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -45,6 +46,24 @@ func FuzzPrintable(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestJSONPrints: JSON on a terminal is obeyed by none either, and says the same.
+func TestJSONPrints(t *testing.T) {
+	t.Parallel()
+	const text = "a\x1b\u009b\u202e\U000e0001<b>\u00e9"
+	var b bytes.Buffer
+	if err := writeJSON(&b, []string{text}); err != nil {
+		t.Fatal(err)
+	}
+	const want = "[\n  \"a\\u001b\\u009b\\u202e\\udb40\\udc01<b>é\"\n]\n"
+	if got := b.String(); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	var back []string
+	if err := json.Unmarshal(b.Bytes(), &back); err != nil || len(back) != 1 || back[0] != text {
+		t.Errorf("read back as %q, %v", back, err)
+	}
 }
 
 func TestTable(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -31,24 +32,27 @@ merge each is said beside it.
 Only commits are looked at: what is not committed is not planned, but for a
 pipeline file named by --file.
 
-With --replay the last days (90d) of the history up to --to are gone through commit by
-commit, as if promobot had been there and nobody had merged its pull requests:
-how many would have been opened, moved on to something newer, or closed since
-people made the same change by hand; how many would have been open at once; what
-would have been refused; and what people changed by hand past the pipeline.
+With --replay the last days (90d) of the history up to --to are gone through
+commit by commit, as if promobot had been there and nobody had merged its pull
+requests: how many would have been opened, moved on to something newer, or closed
+since people made the same change by hand; how many would have been open at once;
+what would have been refused; and what people changed by hand past the pipeline.
 
 The pipeline file is the one at --to, or --file, and is held to be in force at
 every commit.
 
 --json prints one object: version (1), branch, file, from, to, commits, and
-  environments  one each: pipeline, environment, mode, standing, reason, offered,
-                refused, and promotion {title, merge, kinds, changes, kept, then}
-with --replay instead of environments
-  totals        by environment: landings, opened, moved, done_by_hand, open,
-                most_open, refused, past (changes past the pipeline), held_back
+  environments  one each: pipeline, environment, mode, standing, reason, landed,
+                offered, refused, and promotion {title, merge, kinds, changes,
+                kept, then, diff}
+  shared        changed files that several environments render at once
+with --replay instead of these
+  totals        by environment: landings, opened, moved, done_by_hand,
+                nothing_left, open, most_open, refused, held_back, and past, the
+                changes by hand that no pull request had proposed
   pull_requests, refused, by_hand, most_open, most_open_at
-A name is never renamed or removed within a version; unknown ones are to be
-ignored.
+  unfit         commits whose files the pipeline file does not fit
+Within a version no name is renamed or removed; unknown ones are to be ignored.
 
 Exit codes: 0 done, 1 the pipeline file is not valid or does not fit, or what is
 planned is refused, 2 the command was not understood, 3 something could not be
@@ -191,7 +195,7 @@ type progress struct {
 }
 
 func newProgress(to io.Writer) *progress {
-	if !isTerminal(to) {
+	if !isTerminal(to) || os.Getenv("TERM") == "dumb" {
 		return &progress{}
 	}
 	return &progress{to: to, shown: -1}

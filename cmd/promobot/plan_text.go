@@ -107,7 +107,7 @@ func printPromotion(out printer, e *dryrun.Environment) {
 	}
 	if p.Diff != "" {
 		for line := range strings.Lines(p.Diff) {
-			line = printable(strings.ReplaceAll(strings.TrimRight(line, "\r\n"), "\t", "    "))
+			line = printable(strings.ReplaceAll(strings.TrimSuffix(line, "\n"), "\t", "    "))
 			switch {
 			case strings.HasPrefix(line, "+"):
 				line = out.paint(green, line)
