@@ -28,9 +28,10 @@ type world struct {
 	chain []promotion.Commit // newest first, ending at the baseline
 	index map[string]int
 
-	file   string // the pipeline file's blob
-	blobs  content.Blobs
-	cached int // bytes in blobs, without the pipeline file's
+	listings map[listed]content.Listing
+	file     string // the pipeline file's blob
+	blobs    content.Blobs
+	cached   int // bytes in blobs, without the pipeline file's
 
 	refs    promotion.Refs // promotions' branches and ledgers
 	made    map[string]promotion.Commit
@@ -38,6 +39,12 @@ type world struct {
 	checks  map[string][]reconcile.CheckRun
 	entries []written // not looked at yet
 }
+
+// listed are folders at a commit.
+type listed struct{ commit, dirs string }
+
+// listingsKept bounds the listings in memory.
+const listingsKept = 20_000
 
 // written is a ledger entry that the loop wrote.
 type written struct {
@@ -51,7 +58,7 @@ func newWorld(src Source, chain []promotion.Commit, o Options) *world {
 	w := &world{
 		src: src, repository: o.Repository, chain: chain, index: make(map[string]int, len(chain)),
 		file: state.Hash("pipeline file", string(o.File))[:40], blobs: content.Blobs{},
-		refs: promotion.Refs{}, made: map[string]promotion.Commit{}, checks: map[string][]reconcile.CheckRun{},
+		listings: map[listed]content.Listing{}, refs: promotion.Refs{}, made: map[string]promotion.Commit{}, checks: map[string][]reconcile.CheckRun{},
 	}
 	w.blobs[w.file] = o.File
 	for i, c := range chain {
@@ -129,11 +136,21 @@ func within(path string, folders []string) bool {
 
 // List shows the pipeline file that is asked about at every commit.
 func (w *world) List(ctx context.Context, commit string, dirs []string) (content.Listing, error) {
-	files, err := w.src.List(ctx, commit, dirs)
-	if err != nil || !within(config.Path, dirs) {
-		return files, err
+	k := listed{commit, strings.Join(dirs, "\x00")}
+	if files, known := w.listings[k]; known {
+		return files, nil
 	}
-	files = maps.Clone(files)
+	files, err := w.src.List(ctx, commit, dirs)
+	if err != nil {
+		return nil, err
+	}
+	if len(w.listings) >= listingsKept {
+		clear(w.listings)
+	}
+	w.listings[k] = files
+	if !within(config.Path, dirs) {
+		return files, nil
+	}
 	maps.DeleteFunc(files, func(p string, _ content.File) bool { return strings.HasPrefix(p, config.Path+"/") })
 	files[config.Path] = content.File{Mode: "100644", Blob: w.file}
 	return files, nil

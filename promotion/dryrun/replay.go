@@ -164,7 +164,7 @@ func replayed(ctx context.Context, src Source, o Options, since time.Duration) (
 type recorder struct {
 	*loop
 	replay   *Replay
-	next     time.Time                          // when the loop wants to run by itself
+	freed    time.Time                          // when the hourly limit lets the next one go
 	pulls    map[promotion.Key]*PullRequest     // open
 	order    []*PullRequest                     // all
 	totals   map[string]*EnvironmentTotals      // by environment
@@ -189,11 +189,12 @@ func (r *recorder) readAhead(ctx context.Context, commits []promotion.Commit) er
 	return nil
 }
 
-// step lets the loop come to rest at the next commit, having let it run before
-// at the time it asked for, if that came first.
+// step lets the loop come to rest at the next commit. Of the times at which the
+// loop wants to run by itself only those matter here at which the limit on
+// promotions per hour lets more of them go: nothing else changes by time alone.
 func (r *recorder) step(ctx context.Context, c promotion.Commit) error {
-	if r.world.tip != "" && !r.next.IsZero() && r.next.Before(c.Time) {
-		r.advance(r.next)
+	for !r.freed.IsZero() && r.freed.Before(c.Time) {
+		r.advance(r.freed)
 		res, err := r.rest(ctx)
 		if err != nil {
 			return err
@@ -204,12 +205,31 @@ func (r *recorder) step(ctx context.Context, c promotion.Commit) error {
 	if err != nil {
 		return err
 	}
-	r.next = res.Next
 	if len(res.Snapshot.Environments) == 0 {
+		r.freed = time.Time{}
 		return r.unfit(ctx, c)
 	}
 	r.note(res, &c)
 	return nil
+}
+
+// freed is when the limit on promotions per hour lets the next one go; zero
+// while it does not hold any back.
+func freed(s *promotion.Snapshot) time.Time {
+	var last []time.Time
+	for i := range s.Environments {
+		if st := s.Environments[i].Ledger.State; st != nil {
+			for _, t := range st.Claims {
+				if s.Now.Sub(t) < time.Hour {
+					last = append(last, t)
+				}
+			}
+		}
+	}
+	if len(last) < s.Limits.PerHour {
+		return time.Time{}
+	}
+	return slices.MinFunc(last, time.Time.Compare).Add(time.Hour)
 }
 
 // unfit notes a commit at which the loop does nothing.
@@ -230,6 +250,7 @@ func (r *recorder) unfit(ctx context.Context, c promotion.Commit) error {
 func (r *recorder) note(res reconcile.Result, c *promotion.Commit) {
 	r.landings = map[promotion.Key]promotion.Commit{}
 	s := res.Snapshot
+	r.freed = freed(s)
 	for i := range s.Environments {
 		o := &s.Environments[i]
 		r.total(o.Key.Environment).Source = len(o.Config.From) == 0

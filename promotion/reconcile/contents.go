@@ -5,8 +5,11 @@ package reconcile
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/promotion/content"
@@ -17,6 +20,7 @@ import (
 type job struct {
 	o     *promotion.Observed
 	input content.Input
+	id    string // of the input
 	then  func(content.Result)
 	// actual is the target at the landed commit, where that is what is asked.
 	actual *content.Side
@@ -48,8 +52,12 @@ func (r *Reconciler) readContents(ctx context.Context, v *view) (fetched bool, e
 		}
 	}
 	var ids []string
-	for _, j := range jobs {
-		ids = append(ids, content.Needs(j.input)...)
+	for i := range jobs {
+		j := &jobs[i]
+		j.id = r.fingerprint(&j.input)
+		if _, known := r.memory.computed[j.id]; !known {
+			ids = append(ids, content.Needs(j.input)...)
+		}
 		if j.actual != nil {
 			ids = append(ids, content.DigestNeeds(*j.actual)...)
 		}
@@ -58,7 +66,7 @@ func (r *Reconciler) readContents(ctx context.Context, v *view) (fetched bool, e
 		return false, err
 	}
 	for _, j := range jobs {
-		compute(j, v.blobs)
+		r.compute(j, v.blobs)
 	}
 	return fetched, nil
 }
@@ -73,9 +81,15 @@ func keep(jobs []job, o *promotion.Observed, err error, j job) []job {
 	return append(jobs, j)
 }
 
-func compute(j job, blobs content.Blobs) {
+func (r *Reconciler) compute(j job, blobs content.Blobs) {
 	j.input.Blobs = blobs
-	res, err := content.Compute(j.input)
+	res, known := r.memory.computed[j.id]
+	var err error
+	if !known {
+		if res, err = content.Compute(j.input); err == nil {
+			r.memory.computed[j.id] = res
+		}
+	}
 	var bad *content.FileError
 	switch {
 	case errors.As(err, &bad):
@@ -94,6 +108,22 @@ func compute(j job, blobs content.Blobs) {
 		j.o.Resolved.Actual = actual
 	}
 	j.then(res)
+}
+
+// fingerprint hashes all that a content is computed from, blobs by their ids.
+func (r *Reconciler) fingerprint(in *content.Input) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q %q %t %t %q\n", in.Source, in.Target, in.Reconcile, in.AllowMoving, in.Never)
+	var line []byte
+	for _, s := range []content.Side{in.Upstream, in.UpstreamThen, in.TargetNow, in.UpstreamBaseline, in.TargetBaseline} {
+		line = append(append(line[:0], r.placeKey(s.Place)...), '\n')
+		for _, p := range slices.Sorted(maps.Keys(s.Files)) {
+			f := s.Files[p]
+			line = append(append(append(append(line, p...), 0), f.Mode...), f.Blob...)
+		}
+		h.Write(append(line, '\n'))
+	}
+	return string(h.Sum(nil))
 }
 
 // input gathers the sides of definition 8 for an offer, on a base commit.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/promotion/content"
+	"github.com/promobot/promobot/state"
 )
 
 // landingsKept is how many landings are looked for in an environment that is
@@ -39,7 +40,7 @@ type candidate struct {
 // baseline. It says whether it needed the network.
 func (r *Reconciler) readLandings(ctx context.Context, v *view) (fetched bool, err error) {
 	s := v.snapshot
-	touching := touches(s)
+	touching := r.touches(s)
 	want := map[string]int{}
 	for i := range s.Environments {
 		if o := &s.Environments[i]; len(o.Config.From) > 1 {
@@ -56,7 +57,7 @@ func (r *Reconciler) readLandings(ctx context.Context, v *view) (fetched bool, e
 			limit := max(1, want[o.Key.Pipeline+"\x00"+o.Key.Environment])
 			for at[i] < len(touching[i]) && len(o.Landings) < limit {
 				index := touching[i][at[i]]
-				k := changeKey{placeKey(o), s.Chain.Commits[index].ID}
+				k := changeKey{r.placeKey(o.Config.Place), s.Chain.Commits[index].ID}
 				c, known := r.memory.changes[k]
 				if !known {
 					unknown = append(unknown, candidate{o: o, place: k.place, index: index})
@@ -82,7 +83,19 @@ func (r *Reconciler) readLandings(ctx context.Context, v *view) (fetched bool, e
 	}
 }
 
-func placeKey(o *promotion.Observed) string { return fmt.Sprintf("%+v", o.Config.Place) }
+// placeKey is a place as a key: every resolved place has items of its own.
+func (r *Reconciler) placeKey(p content.Place) string {
+	if len(p.Items) == 0 {
+		return ""
+	}
+	keys := r.memory.resolved.placeKeys
+	key, known := keys[&p.Items[0]]
+	if !known {
+		key = state.Hash(fmt.Sprintf("%#v", p))
+		keys[&p.Items[0]] = key
+	}
+	return key
+}
 
 // addLanding names a landing and adds it, unless it is part of one that is there.
 func addLanding(s *promotion.Snapshot, o *promotion.Observed, index int, digest string) {
@@ -120,7 +133,7 @@ func addRecorded(s *promotion.Snapshot, o *promotion.Observed) {
 
 // touches lists, for every environment, the commits above its baseline that
 // touch files of its place, newest first.
-func touches(s *promotion.Snapshot) [][]int {
+func (r *Reconciler) touches(s *promotion.Snapshot) [][]int {
 	owns := make([]*content.Matcher, len(s.Environments))
 	floor := make([]int, len(s.Environments))
 	byDir := map[string][]int{}
@@ -130,7 +143,7 @@ func touches(s *promotion.Snapshot) [][]int {
 		if o.Ledger.State == nil {
 			continue
 		}
-		m, err := content.Compile(o.Config.Place)
+		m, err := r.matcher(o.Config)
 		if err != nil {
 			o.Doubts = append(o.Doubts, fmt.Sprintf("its place cannot be read: %v", err))
 			continue

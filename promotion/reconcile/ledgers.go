@@ -5,13 +5,11 @@ package reconcile
 // waits, and says so.
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"time"
 
 	"github.com/promobot/promobot/promotion"
-	"github.com/promobot/promobot/promotion/config"
 	"github.com/promobot/promobot/state"
 )
 
@@ -184,30 +182,4 @@ func (r *Reconciler) write(ctx context.Context, s *promotion.Snapshot, es []entr
 		}
 	}
 	return won, nil
-}
-
-// readPipelines reads and resolves the pipeline file at the base branch's tip.
-func (r *Reconciler) readPipelines(ctx context.Context, v *view, tip string) (more bool, err error) {
-	text, name, more, err := r.pipelineFile(ctx, v, tip)
-	if err != nil || more || text == nil {
-		return more, err
-	}
-	v.fileName = name
-	var problems config.Problems
-	if v.file, problems = config.Parse(name, text); len(problems) > 0 {
-		v.problems = problems
-		return false, nil
-	}
-	paths, err := r.git.Paths(ctx, tip)
-	if err != nil {
-		return false, fmt.Errorf("list files: %w", err)
-	}
-	v.pipelines, v.problems = v.file.Resolve(paths)
-	for i := range v.pipelines {
-		for j := range v.pipelines[i].Environments {
-			e := &v.pipelines[i].Environments[j]
-			e.Mode = cmp.Or(r.o.Mode, e.Mode)
-		}
-	}
-	return false, nil
 }

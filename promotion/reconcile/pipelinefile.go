@@ -1,13 +1,79 @@
 package reconcile
 
+// The pipeline file: read, parsed and laid over the files of the base branch's
+// tip. A file and paths that are what they were last time mean what they meant.
+
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/promotion/config"
+	"github.com/promobot/promobot/promotion/content"
 )
+
+// resolved is what a pipeline file came to over a repository's paths.
+type resolved struct {
+	name      string
+	text      []byte
+	paths     []string
+	file      *config.File
+	pipelines []config.Pipeline
+	problems  config.Problems
+	matchers  map[*config.Environment]*content.Matcher
+	placeKeys map[*content.Item]string // by a place's first item
+}
+
+// readPipelines reads and resolves the pipeline file at the base branch's tip.
+func (r *Reconciler) readPipelines(ctx context.Context, v *view, tip string) (more bool, err error) {
+	text, name, more, err := r.pipelineFile(ctx, v, tip)
+	if err != nil || more || text == nil {
+		return more, err
+	}
+	v.fileName = name
+	last := &r.memory.resolved
+	if last.file == nil || last.name != name || !bytes.Equal(last.text, text) {
+		*last = resolved{name: name, text: text}
+		if last.file, v.problems = config.Parse(name, text); len(v.problems) > 0 {
+			return false, nil
+		}
+	}
+	v.file = last.file
+	paths, err := r.git.Paths(ctx, tip)
+	if err != nil {
+		return false, fmt.Errorf("list files: %w", err)
+	}
+	if last.matchers == nil || !slices.Equal(last.paths, paths) {
+		last.paths, last.matchers = paths, map[*config.Environment]*content.Matcher{}
+		last.placeKeys = map[*content.Item]string{}
+		last.pipelines, last.problems = last.file.Resolve(paths)
+		for i := range last.pipelines {
+			for j := range last.pipelines[i].Environments {
+				e := &last.pipelines[i].Environments[j]
+				e.Mode = cmp.Or(r.o.Mode, e.Mode)
+			}
+		}
+	}
+	v.pipelines, v.problems = last.pipelines, last.problems
+	return false, nil
+}
+
+// matcher is an environment's place, compiled once.
+func (r *Reconciler) matcher(e *config.Environment) (*content.Matcher, error) {
+	m, known := r.memory.resolved.matchers[e]
+	if known {
+		return m, nil
+	}
+	m, err := content.Compile(e.Place)
+	if err == nil {
+		r.memory.resolved.matchers[e] = m
+	}
+	return m, err
+}
 
 // pipelineFile reads the pipeline file: at the base branch's tip, from the
 // mirror; where the repository positively has none, the organisation's. A nil

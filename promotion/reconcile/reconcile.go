@@ -10,6 +10,7 @@ import (
 
 	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/promotion/config"
+	"github.com/promobot/promobot/promotion/content"
 	"github.com/promobot/promobot/state"
 )
 
@@ -47,6 +48,8 @@ type memory struct {
 	brings   map[span][]promotion.Commit // commits between two, which never change
 	problems map[promotion.Key]problem
 	reach    reachAt
+	resolved resolved
+	computed map[string]content.Result // by what they were computed from
 }
 
 // reachAt is what the kustomizations at a tip have in common.
@@ -67,6 +70,7 @@ func (m *memory) trim() {
 	trim(m.touches)
 	trim(m.changes)
 	trim(m.brings)
+	trim(m.computed)
 }
 
 func trim[K comparable, V any](part map[K]V) {
@@ -95,7 +99,7 @@ func New(github GitHub, git Git, o Options) *Reconciler {
 	return &Reconciler{github: github, git: git, o: o, memory: memory{
 		tips: map[string]string{}, entries: map[string]decoded{}, checks: map[checkKey]checkState{},
 		touches: map[string][]string{}, changes: map[changeKey]changed{}, problems: map[promotion.Key]problem{},
-		brings: map[span][]promotion.Commit{},
+		brings: map[span][]promotion.Commit{}, computed: map[string]content.Result{},
 	}}
 }
 
