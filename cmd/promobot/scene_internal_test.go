@@ -24,6 +24,7 @@ import (
 
 	"github.com/promobot/promobot/internal/githubsim"
 	"github.com/promobot/promobot/internal/githubsim/simtest"
+	"github.com/promobot/promobot/state"
 )
 
 const (
@@ -179,6 +180,11 @@ type checkout struct {
 	name string // without the owner
 	ana  *github.Client
 	dir  string
+	// known are the ledgers as they stood at these refs.
+	known struct {
+		refs    map[string]string
+		ledgers map[string]state.Environment
+	}
 }
 
 // newCheckout makes a repository in which ana has the role maintain.

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os/exec"
 	"regexp"
@@ -203,11 +204,17 @@ func (c *checkout) bare(args ...string) []byte {
 	return out
 }
 
-// ledgers are the states of all environments, as pipeline/environment.
+// ledgers are the states of all environments, as pipeline/environment. They are
+// read again only when a ref has moved.
 func (c *checkout) ledgers() map[string]state.Environment {
 	c.t.Helper()
+	refs := c.refs()
+	maps.DeleteFunc(refs, func(ref, _ string) bool { return !strings.HasPrefix(ref, state.RefPrefix) })
+	if c.known.ledgers != nil && maps.Equal(refs, c.known.refs) {
+		return c.known.ledgers
+	}
 	m := map[string]state.Environment{}
-	for entry := range bytes.SplitSeq(c.bare("for-each-ref", "--format=%(refname)%00%(contents)%00%00", "refs/promobot/"), []byte("\x00\x00\n")) {
+	for entry := range bytes.SplitSeq(c.bare("for-each-ref", "--format=%(refname)%00%(contents)%00%00", state.RefPrefix), []byte("\x00\x00\n")) {
 		ref, message, found := strings.Cut(string(entry), "\x00")
 		if !found {
 			continue
@@ -222,6 +229,7 @@ func (c *checkout) ledgers() map[string]state.Environment {
 		}
 		m[pipeline+"/"+environment] = e.State
 	}
+	c.known.ledgers, c.known.refs = m, refs
 	return m
 }
 

@@ -35,7 +35,6 @@ type step struct {
 func (r *Reconciler) act(ctx context.Context, v *view, ds []promotion.Decision) (acted bool, err error) {
 	s := v.snapshot
 	var steps []*step
-	var branches []promotion.RefUpdate
 	entries, claims, err := r.entries(ctx, v, ds)
 	if err != nil {
 		return false, err
@@ -55,16 +54,13 @@ func (r *Reconciler) act(ctx context.Context, v *view, ds []promotion.Decision) 
 				r.memory.checks[checkKey{st.p.Commit, checkName}] = checkState{}
 			}
 		}
-		if del := deletion(v, ds, e.observed); del != nil {
-			branches = append(branches, *del)
-		}
 	}
 	for i := range ds {
 		if a, ok := ds[i].Action.(promotion.Advance); ok {
 			steps = append(steps, advanceStep(&ds[i], &s.Environments[i], a))
 		}
 	}
-	if err := r.pushBranches(ctx, steps, branches); err != nil {
+	if err := r.pushBranches(ctx, steps); err != nil {
 		return true, err
 	}
 	acted = len(entries)+len(steps) > 0
@@ -83,7 +79,7 @@ func (r *Reconciler) entries(ctx context.Context, v *view, ds []promotion.Decisi
 		o := &s.Environments[i]
 		switch a := ds[i].Action.(type) {
 		case promotion.Append:
-			es = append(es, entry{observed: o, kind: a.Kind, sentence: a.Sentence, state: a.State})
+			es = append(es, entry{observed: o, kind: a.Kind, sentence: a.Sentence, state: a.State, leaves: leftBehind(v, a)})
 		case promotion.Claim:
 			p := a.Promotion
 			p.Base, p.Claimed = s.Chain.Tip(), s.Now
@@ -161,26 +157,20 @@ func advanceStep(d *promotion.Decision, o *promotion.Observed, a promotion.Advan
 	return st
 }
 
-// deletion is the head branch that a landed promotion leaves behind, unless
+// leftBehind is the head branch that a landed promotion leaves behind, unless
 // GitHub or a person has dealt with it.
-func deletion(v *view, ds []promotion.Decision, o *promotion.Observed) *promotion.RefUpdate {
-	for i := range ds {
-		a, ok := ds[i].Action.(promotion.Append)
-		if !ok || ds[i].Key != o.Key || a.DeleteBranch == "" {
-			continue
-		}
-		ref := "refs/heads/" + a.DeleteBranch
-		if v.refs[ref] == a.DeleteHead && strings.HasPrefix(a.DeleteBranch, state.BranchPrefix) {
-			return &promotion.RefUpdate{Ref: ref, Old: a.DeleteHead}
-		}
+func leftBehind(v *view, a promotion.Append) *promotion.RefUpdate {
+	ref := "refs/heads/" + a.DeleteBranch
+	if v.refs[ref] != a.DeleteHead || a.DeleteHead == "" || !strings.HasPrefix(a.DeleteBranch, state.BranchPrefix) {
+		return nil
 	}
-	return nil
+	return &promotion.RefUpdate{Ref: ref, Old: a.DeleteHead}
 }
 
-// pushBranches creates, moves and deletes head branches in one push. A step
-// whose branch did not get there goes no further.
-func (r *Reconciler) pushBranches(ctx context.Context, steps []*step, more []promotion.RefUpdate) error {
-	updates := more
+// pushBranches creates and moves head branches in one push. A step whose branch
+// did not get there goes no further.
+func (r *Reconciler) pushBranches(ctx context.Context, steps []*step) error {
+	var updates []promotion.RefUpdate
 	for _, st := range steps {
 		if st.branch != nil {
 			updates = append(updates, *st.branch)

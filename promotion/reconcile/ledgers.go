@@ -119,6 +119,9 @@ type entry struct {
 	sentence string
 	state    state.Environment
 	keep     string // a commit that the entry keeps alive as its second parent
+	// leaves is a branch without meaning from now on. It goes with the entry: by
+	// itself it would stay for ever if the process ended between the two.
+	leaves *promotion.RefUpdate
 }
 
 // write makes entries and pushes them together, each with its own lease. It
@@ -156,6 +159,11 @@ func (r *Reconciler) write(ctx context.Context, s *promotion.Snapshot, es []entr
 	updates := make([]promotion.RefUpdate, len(es))
 	for i, e := range es {
 		updates[i] = promotion.RefUpdate{Ref: e.observed.Ledger.Ref, Old: e.observed.Ledger.Tip, New: ids[i]}
+	}
+	for _, e := range es {
+		if e.leaves != nil {
+			updates = append(updates, *e.leaves)
+		}
 	}
 	results, err := r.git.Push(ctx, updates, false)
 	if err != nil {
