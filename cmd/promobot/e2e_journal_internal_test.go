@@ -23,8 +23,9 @@ import (
 	"github.com/promobot/promobot/promotion/config"
 )
 
-// byHand runs the scene's loop without server, queue and webhooks.
-func (s *scene) byHand() (look func(), at handlers.Repository) {
+// byHand runs the scene's loop without server, queue and webhooks: look until it
+// comes to rest, once looks once.
+func (s *scene) byHand() (look func(), once func() error) {
 	s.t.Helper()
 	parts, err := wireAt(s.now, s.config(), zerolog.New(s.log), prometheus.NewRegistry())
 	if err != nil {
@@ -39,22 +40,25 @@ func (s *scene) byHand() (look func(), at handlers.Repository) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	at = handlers.Repository{InstallationID: s.installation, ID: repo.GetID(), Owner: sceneOwner, Name: s.name}
+	at := handlers.Repository{InstallationID: s.installation, ID: repo.GetID(), Owner: sceneOwner, Name: s.name}
 	return func() {
-		s.t.Helper()
-		// It says when to look again while GitHub is working something out.
-		for range 20 {
-			next, err := parts.Reconcile(s.t.Context(), at)
-			if err != nil {
-				s.t.Fatal(err)
+			s.t.Helper()
+			// It says when to look again while GitHub is working something out.
+			for range 20 {
+				next, err := parts.Reconcile(s.t.Context(), at)
+				if err != nil {
+					s.t.Fatal(err)
+				}
+				if next.IsZero() {
+					return
+				}
+				s.ahead.Add(int64(max(0, next.Sub(s.now())) + time.Millisecond))
 			}
-			if next.IsZero() {
-				return
-			}
-			s.ahead.Add(int64(max(0, next.Sub(s.now())) + time.Millisecond))
+			s.t.Fatal("it never comes to rest")
+		}, func() error {
+			_, err := parts.Reconcile(s.t.Context(), at)
+			return err
 		}
-		s.t.Fatal("it never comes to rest")
-	}, at
 }
 
 // shape is a repository of components that go from one environment to several.
