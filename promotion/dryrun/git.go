@@ -13,7 +13,6 @@ import (
 	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/promotion/config"
 	"github.com/promobot/promobot/promotion/content"
-	"github.com/promobot/promobot/promotion/reconcile"
 	"github.com/promobot/promobot/state"
 )
 
@@ -36,7 +35,6 @@ type world struct {
 	refs    promotion.Refs // promotions' branches and ledgers
 	made    map[string]promotion.Commit
 	pulls   []*promotion.PullRequest
-	checks  map[string][]reconcile.CheckRun
 	entries []written // not looked at yet
 }
 
@@ -58,7 +56,7 @@ func newWorld(src Source, chain []promotion.Commit, o Options) *world {
 	w := &world{
 		src: src, repository: o.Repository, chain: chain, index: make(map[string]int, len(chain)),
 		file: state.Hash("pipeline file", string(o.File))[:40], blobs: content.Blobs{},
-		listings: map[listed]content.Listing{}, refs: promotion.Refs{}, made: map[string]promotion.Commit{}, checks: map[string][]reconcile.CheckRun{},
+		listings: map[listed]content.Listing{}, refs: promotion.Refs{}, made: map[string]promotion.Commit{},
 	}
 	w.blobs[w.file] = o.File
 	for i, c := range chain {

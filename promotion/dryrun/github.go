@@ -1,6 +1,6 @@
 package dryrun
 
-// The GitHub port: pull requests and check runs in memory. There are none but
+// The GitHub port: pull requests in memory. There are none but
 // the loop's own, and nobody else does anything to them.
 
 import (
@@ -113,21 +113,10 @@ func (w *world) FallbackFile(context.Context) (text []byte, source string, err e
 	return nil, "", promotion.ErrNotFound
 }
 
-// CheckRuns are those written to a commit.
-func (w *world) CheckRuns(_ context.Context, commit string) ([]reconcile.CheckRun, error) {
-	return w.checks[commit], nil
-}
+// CheckRuns are none: the loop is told to write none.
+func (w *world) CheckRuns(context.Context, string) ([]reconcile.CheckRun, error) { return nil, nil }
 
-// WriteCheckRun keeps one.
-func (w *world) WriteCheckRun(_ context.Context, c reconcile.CheckRun) (int64, error) {
-	runs := w.checks[c.Commit]
-	for i := range runs {
-		if runs[i].ID == c.ID {
-			runs[i] = c
-			return c.ID, nil
-		}
-	}
-	c.ID = int64(len(runs) + 1)
-	w.checks[c.Commit] = append(runs, c)
-	return c.ID, nil
+// WriteCheckRun is never asked for.
+func (w *world) WriteCheckRun(context.Context, reconcile.CheckRun) (int64, error) {
+	return 0, &promotion.RefusedError{Reason: "a dry run writes no check runs"}
 }

@@ -166,7 +166,7 @@ func (r *Reconciler) touches(s *promotion.Snapshot) [][]int {
 					dir = ""
 				}
 				for _, i := range byDir[dir] {
-					if n := len(out[i]); ci < floor[i] && (n == 0 || out[i][n-1] != ci) && owns[i].Owns(p) {
+					if n := len(out[i]); ci < floor[i] && (n == 0 || out[i][n-1] != ci) && r.owns(owns[i], p) {
 						out[i] = append(out[i], ci)
 					}
 				}

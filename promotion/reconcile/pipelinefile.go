@@ -26,6 +26,13 @@ type resolved struct {
 	problems  config.Problems
 	matchers  map[*config.Environment]*content.Matcher
 	placeKeys map[*content.Item]string // by a place's first item
+	owns      map[owned]bool
+}
+
+// owned is a path that an environment's place may own.
+type owned struct {
+	place *content.Matcher
+	path  string
 }
 
 // readPipelines reads and resolves the pipeline file at the base branch's tip.
@@ -49,7 +56,7 @@ func (r *Reconciler) readPipelines(ctx context.Context, v *view, tip string) (mo
 	}
 	if last.matchers == nil || !slices.Equal(last.paths, paths) {
 		last.paths, last.matchers = paths, map[*config.Environment]*content.Matcher{}
-		last.placeKeys = map[*content.Item]string{}
+		last.placeKeys, last.owns = map[*content.Item]string{}, map[owned]bool{}
 		last.pipelines, last.problems = last.file.Resolve(paths)
 		for i := range last.pipelines {
 			for j := range last.pipelines[i].Environments {
@@ -116,4 +123,16 @@ func (r *Reconciler) pipelineFile(ctx context.Context, v *view, tip string) (tex
 		return nil, "", false, fmt.Errorf("read the organisation's pipeline file: %w", err)
 	}
 	return v.fallback.text, v.fallback.source, more, nil
+}
+
+// owns says whether a path can belong to a place, and remembers it: a history is
+// looked through at every pass.
+func (r *Reconciler) owns(m *content.Matcher, path string) bool {
+	k := owned{m, path}
+	own, known := r.memory.resolved.owns[k]
+	if !known {
+		own = m.Owns(path)
+		r.memory.resolved.owns[k] = own
+	}
+	return own
 }

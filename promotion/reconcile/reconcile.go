@@ -34,6 +34,8 @@ type Options struct {
 	// Mode, when set, stands in for that of every environment: a dry run shows
 	// the pull requests whatever the file says.
 	Mode config.Mode
+	// NoChecks leaves check runs out: a dry run has nobody to show them to.
+	NoChecks bool
 }
 
 // memory is what one repository's loop knows from earlier runs. Losing it
@@ -71,6 +73,7 @@ func (m *memory) trim() {
 	trim(m.changes)
 	trim(m.brings)
 	trim(m.computed)
+	trim(m.resolved.owns)
 }
 
 func trim[K comparable, V any](part map[K]V) {

@@ -24,7 +24,7 @@ const checkName = "promobot"
 const shownFor = time.Hour
 
 func (r *Reconciler) show(ctx context.Context, v *view, ds []promotion.Decision) error {
-	if v.snapshot.Repository.Archived {
+	if v.snapshot.Repository.Archived || r.o.NoChecks {
 		return nil
 	}
 	var failed error
