@@ -95,6 +95,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitWrong
 }
 
+// Help lists the commands in the order of commands; cobra knows that for the
+// whole process only.
+func init() { cobra.EnableCommandSorting = false }
+
 func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "promobot",
@@ -110,7 +114,6 @@ func newRootCommand() *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	cobra.EnableCommandSorting = false
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(flagError)
 	for _, command := range commands {
