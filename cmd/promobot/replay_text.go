@@ -46,7 +46,7 @@ func printReplay(out printer, r *dryrun.Replay, span string) {
 		held += t.HeldBack
 	}
 	if held > 0 {
-		out.line("%s would have waited for the limits.", count(held, "promotion"))
+		out.line("%s would have waited for the pipeline file's limits, as nobody merges in a replay; what people then\ndid themselves counts as past the pipeline. Higher limits in a --file show more.", count(held, "promotion"))
 	}
 	pulls := make([]string, len(r.PullRequests))
 	for i, p := range r.PullRequests {
