@@ -274,7 +274,7 @@ func (w *demoWorld) sceneVeto(ctx context.Context, n *narrator) error {
 	if err != nil {
 		return err
 	}
-	if _, _, err := c.PullRequests.Edit(ctx, w.owner, w.name, p.Number, &github.PullRequest{State: github.String("closed")}); err != nil {
+	if _, _, err := c.PullRequests.Edit(ctx, w.owner, w.name, p.Number, &github.PullRequest{State: new("closed")}); err != nil {
 		return err
 	}
 	n.say("Bo closes #%d %s.", p.Number, p.Title)

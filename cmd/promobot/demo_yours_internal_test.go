@@ -87,10 +87,10 @@ func TestDemoOnYourRepository(t *testing.T) {
 		"with a pipeline file": {stands, nil, []string{"1 pipeline, 2 environments", "nothing is proposed"}},
 		"with a detached HEAD": {stands, []string{"checkout", "-q", "--detach"}, []string{"1 pipeline, 2 environments"}},
 		"that only observes":   {with("mode: observe\n" + yourPipeline), nil, []string{"The mode is observe"}},
-		"with a hole":          {with(strings.ReplaceAll(yourPipeline, "v.yml", "v.yml, if_absent: error") + ""), nil, []string{".github/promobot.yml:6:"}},
+		"with a misplaced key": {with(strings.ReplaceAll(yourPipeline, "v.yml", "v.yml, if_absent: error")), nil, []string{".github/promobot.yml:6:"}},
 		"without one":          {map[string]string{"README": "x\n"}, nil, []string{"There is no .github/promobot.yml", "version: 1"}},
 		"with one that is wrong": {
-			with("versoin: 1\n\"\\e[31mred\": 1\n"), nil,
+			with("versions: 1\n\"\\e[31mred\": 1\n"), nil,
 			[]string{"is not valid", ".github/promobot.yml:1:1", "did you mean version?", ".github/promobot.yml:2:1"},
 		},
 		"without a commit": {nil, nil, []string{"The repository is empty"}},
