@@ -105,6 +105,9 @@ func plan(ctx context.Context, o planOptions, stdin io.Reader, stdout, stderr io
 	if err != nil {
 		return err
 	}
+	if o.to == "HEAD" {
+		r.sayUncommitted(ctx, stderr)
+	}
 	q := dryrun.Options{}
 	if q.To, err = r.resolve(ctx, o.to); err != nil {
 		return err
@@ -144,7 +147,7 @@ func plan(ctx context.Context, o planOptions, stdin io.Reader, stdout, stderr io
 		printPlan(out, res)
 	}
 	if err == nil && refuses(res) {
-		return silent(exitWrong)
+		return silent()
 	}
 	return err
 }

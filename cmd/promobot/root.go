@@ -161,8 +161,8 @@ func flagError(c *cobra.Command, err error) error {
 	hint := ""
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		var names []string
-		c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		hint = meant(unknown.GetSpecifiedName(), names)
+		c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+		hint = meant("--"+unknown.GetSpecifiedName(), names)
 	}
 	return usage("%v%s; `%s --help` lists the flags", err, hint, c.CommandPath())
 }
