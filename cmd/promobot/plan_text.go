@@ -22,7 +22,13 @@ func printPlan(out printer, p *dryrun.Plan) {
 	}
 	opened := 0
 	var landed, waiting, stopped, absent []string
-	quiet := 0
+	quiet, elsewhere := 0, 0
+	concerned := map[string]bool{} // pipelines in which something landed
+	for i := range p.Environments {
+		if p.Environments[i].Landed != nil {
+			concerned[p.Environments[i].Pipeline] = true
+		}
+	}
 	for i := range p.Environments {
 		e := &p.Environments[i]
 		at := printable(e.Pipeline + "/" + e.Environment)
@@ -43,8 +49,12 @@ func printPlan(out printer, p *dryrun.Plan) {
 		case e.Standing == string(promotion.Waiting) || e.Standing == string(promotion.WouldPromote):
 			waiting = append(waiting, at+": "+printable(e.Reason))
 		case e.Standing == string(promotion.Absent):
-			if e.Reason != "" {
+			switch {
+			case e.Reason == "":
+			case concerned[e.Pipeline]:
 				absent = append(absent, at+": "+printable(e.Reason))
+			default:
+				elsewhere++
 			}
 		case e.Landed == nil:
 			quiet++
@@ -67,6 +77,9 @@ func printPlan(out printer, p *dryrun.Plan) {
 	out.list("Shared", shared)
 	if quiet > 0 {
 		out.line("\n%s", out.paint(dim, count(quiet, "environment")+" with nothing to do."))
+	}
+	if elsewhere > 0 {
+		out.line("%s", out.paint(dim, count(elsewhere, "hole")+" in pipelines that these commits do not touch; --json names them."))
 	}
 }
 
