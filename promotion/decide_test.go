@@ -111,10 +111,12 @@ func TestDecide(t *testing.T) {
 		"too many this hour": {snapshot: offered(), change: func(s *promotion.Snapshot) { s.Limits.PerHour = 0 }, standing: promotion.Waiting, reason: "limits.per_hour is 0"},
 		"too many there":     {snapshot: offered(), change: func(s *promotion.Snapshot) { at(s, "staging").Config.Limit = 0 }, standing: promotion.Waiting, reason: "limits.per_environment is 0"},
 		"an order not kept":  {snapshot: offered(), change: func(s *promotion.Snapshot) { at(s, "staging").Config.After = []string{"prod"} }, standing: promotion.Waiting, reason: "d must reach prod first"},
-		"an unreachable position": {snapshot: offered(), change: func(s *promotion.Snapshot) {
-			at(s, "staging").Ledger.State.Position["qa"] = state.Position{Commit: "gone"}
+		"an unreachable position": {
+			snapshot: offered(), change: func(s *promotion.Snapshot) {
+				at(s, "staging").Ledger.State.Position["qa"] = state.Position{Commit: "gone"}
+			},
+			standing: promotion.UpToDate, reason: "is no longer in the history of main",
 		},
-			standing: promotion.UpToDate, reason: "is no longer in the history of main"},
 		"vetoed": {snapshot: opened(), change: func(s *promotion.Snapshot) {
 			promotionOf(s).Status, promotionOf(s).By, at(s, "staging").Pull = state.Vetoed, "bo", nil
 		}, standing: promotion.Rejected, reason: "@bo closed #7"},

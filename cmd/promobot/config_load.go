@@ -252,7 +252,7 @@ func join(prefix, key string) string {
 
 // readBounded reads a whole file of at most so many bytes.
 func readBounded(path string, most int64) (string, error) {
-	file, err := os.Open(path) //nolint:gosec // the operator names the file
+	file, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}

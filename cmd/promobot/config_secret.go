@@ -24,4 +24,4 @@ func (s Secret) String() string {
 func (s Secret) Format(state fmt.State, _ rune) { _, _ = fmt.Fprint(state, s.String()) }
 
 // MarshalText serves JSON, YAML, zerolog and whatever else encodes texts.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil } //nolint:unparam // encoding.TextMarshaler

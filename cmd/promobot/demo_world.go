@@ -39,7 +39,7 @@ type demoWorld struct {
 
 const (
 	demoOwner  = "acme"
-	demoSecret = "the demo's webhook secret"
+	demoSecret = "the demo's webhook secret" //nolint:gosec // of a simulated GitHub on this machine
 	// demoSweep is short: nobody watches a demo for five minutes.
 	demoSweep = 2 * time.Second
 )
@@ -146,9 +146,13 @@ func (w *demoWorld) install(ctx context.Context) error {
 func (w *demoWorld) close() {
 	if w.stop != nil {
 		w.stop()
-		<-w.stopped
+		if err := <-w.stopped; err != nil {
+			w.log.note("promobot did not stop cleanly: " + err.Error())
+		}
 	}
-	_ = w.sim.Close() // the demo is over; its folder is removed next
+	if err := w.sim.Close(); err != nil {
+		w.log.note("the simulated GitHub did not stop cleanly: " + err.Error())
+	}
 }
 
 // client is GitHub's API as a person uses it.
@@ -251,6 +255,13 @@ func (l *demoLog) Write(line []byte) (int, error) {
 		return l.also.Write(line)
 	}
 	return len(line), nil
+}
+
+// note adds a line of the demo's own.
+func (l *demoLog) note(line string) {
+	if _, err := l.Write([]byte(line + "\n")); err != nil {
+		return // the terminal is gone, and with it whom to tell
+	}
 }
 
 func (l *demoLog) tail() string {

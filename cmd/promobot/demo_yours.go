@@ -188,7 +188,7 @@ func copyRepository(ctx context.Context, from, to string) error {
 	}
 	git := func(args ...string) error { return run(append([]string{"-C", to}, args...)...) }
 	if git("symbolic-ref", "-q", "HEAD") == nil || git("rev-parse", "-q", "--verify", "HEAD") != nil {
-		return nil
+		return nil //nolint:nilerr // a repository without a commit is served as it is
 	}
 	if err := git("update-ref", "refs/heads/main", "HEAD"); err != nil {
 		return err

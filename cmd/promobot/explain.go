@@ -55,7 +55,7 @@ func explain(ctx context.Context, pipeline, environment, repo, named string, std
 	file, problems := config.Parse(name, text)
 	if len(problems) > 0 {
 		out.printProblems(problems)
-		return silent(exitWrong)
+		return silent()
 	}
 	paths, err := r.Paths(ctx, commit)
 	if err != nil {

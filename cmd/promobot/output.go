@@ -29,8 +29,9 @@ func unreadable(format string, args ...any) error {
 	return &exitError{exitUnreadable, fmt.Errorf(format, args...)}
 }
 
-// silent ends the program with a code, when all has been said on stdout.
-func silent(code int) error { return &exitError{code, errors.New("")} }
+// silent says by the exit code that something is wrong, when all has been said
+// on stdout.
+func silent() error { return &exitError{exitWrong, errors.New("")} }
 
 // printer writes for people: colours only where they can be seen.
 type printer struct {

@@ -96,7 +96,8 @@ func TestVersionLine(t *testing.T) {
 	end := ", " + runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH
 	vcs := []debug.BuildSetting{
 		{Key: "vcs.revision", Value: "0123456789abcdef0123456789abcdef01234567"},
-		{Key: "vcs.time", Value: "2026-01-02T15:04:05Z"}, {Key: "vcs.modified", Value: "true"},
+		{Key: "vcs.time", Value: "2026-01-02T15:04:05Z"},
+		{Key: "vcs.modified", Value: "true"},
 	}
 	tests := []struct {
 		name string

@@ -112,7 +112,7 @@ var gitVersion = regexp.MustCompile(`^git version (\d+)\.(\d+)`)
 // merge-tree and partial clones do what promotion/gitrepo needs.
 func gitCheck(program string) func(context.Context) error {
 	return func(ctx context.Context) error {
-		out, err := exec.CommandContext(ctx, program, "--version").Output() //nolint:gosec // the operator names the program
+		out, err := exec.CommandContext(ctx, program, "--version").Output()
 		if err != nil {
 			return fmt.Errorf("git.path: %w", err)
 		}

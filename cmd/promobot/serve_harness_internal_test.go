@@ -169,12 +169,15 @@ func (r *running) push(n int64) (int, string) {
 // until polls a condition.
 func (r *running) until(what string, condition func() bool) {
 	r.t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.After(patience)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
 	for !condition() {
-		if time.Now().After(deadline) {
+		select {
+		case <-tick.C:
+		case <-deadline:
 			r.t.Fatalf("never: %s", what)
 		}
-		time.Sleep(5 * time.Millisecond)
 	}
 }
 

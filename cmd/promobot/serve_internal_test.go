@@ -271,7 +271,7 @@ func TestGitCheck(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			program := filepath.Join(t.TempDir(), "git")
 			script := "#!/bin/sh\necho '" + c.answer + "'\n"
-			if err := os.WriteFile(program, []byte(script), 0o700); err != nil { //nolint:gosec // a program
+			if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
 				t.Fatal(err)
 			}
 			err := gitCheck(program)(t.Context())

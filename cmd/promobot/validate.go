@@ -53,7 +53,7 @@ func validate(ctx context.Context, name, repo string, stdin io.Reader, out print
 	file, problems := config.Parse(name, text)
 	if len(problems) > 0 {
 		out.printProblems(problems)
-		return silent(exitWrong)
+		return silent()
 	}
 	if repo == "" {
 		out.line("%s: %s; --repo PATH holds it against a repository's files too", out.paint(green, "valid"), count(len(file.EnvironmentNames()), "environment"))
@@ -73,7 +73,7 @@ func validate(ctx context.Context, name, repo string, stdin io.Reader, out print
 	}
 	if len(problems) > 0 {
 		out.printProblems(problems)
-		return silent(exitWrong)
+		return silent()
 	}
 	environments := 0
 	for i := range pipelines {

@@ -139,7 +139,7 @@ func (l *loops) reconcile(ctx context.Context, at handlers.Repository) (time.Tim
 	if err != nil {
 		return time.Time{}, fmt.Errorf("who the App is: %w", err)
 	}
-	result, err := l.of(ctx, at, login).Run(ctx)
+	result, err := l.of(at, login).Run(ctx)
 	if err != nil {
 		return until(err), err
 	}
@@ -148,7 +148,7 @@ func (l *loops) reconcile(ctx context.Context, at handlers.Repository) (time.Tim
 
 // of is a repository's loop. A repository that moved or was installed anew
 // begins with an empty memory; its mirror stays.
-func (l *loops) of(ctx context.Context, at handlers.Repository, login string) *loop {
+func (l *loops) of(at handlers.Repository, login string) *loop {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	repository := l.app.Repository(at.InstallationID, at.ID, at.Owner, at.Name)

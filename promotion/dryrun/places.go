@@ -17,8 +17,7 @@ func (l *loop) places(ctx context.Context, commits ...string) (placesAt, error) 
 	seen := map[string]bool{}
 	for _, c := range commits {
 		pipelines, err := l.resolve(ctx, c)
-		var unfit *ProblemsError
-		if errors.As(err, &unfit) {
+		if _, ok := errors.AsType[*ProblemsError](err); ok {
 			continue // nothing is read there
 		}
 		if err != nil {
@@ -29,7 +28,7 @@ func (l *loop) places(ctx context.Context, commits ...string) (placesAt, error) 
 				k := p.Key + "\x00" + e.Name
 				m, err := content.Compile(e.Place)
 				if err != nil || seen[k] {
-					continue //nolint:nilerr // the loop says so where it matters
+					continue
 				}
 				seen[k] = true
 				at[e.Place.Dir] = append(at[e.Place.Dir], m)

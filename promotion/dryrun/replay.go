@@ -122,14 +122,14 @@ func MakeReplay(ctx context.Context, src Source, o Options, since time.Duration,
 			From: commitOf(chain[len(chain)-1]), To: commitOf(chain[0]), PullRequests: []PullRequest{},
 		},
 	}
-	for i := len(chain) - 1; i >= 0; i-- {
+	for i, c := range slices.Backward(chain) {
 		if ahead := len(chain) - 1 - i; ahead%readAhead == 0 {
 			if err := r.readAhead(ctx, chain[max(0, i+1-readAhead):i+1]); err != nil {
 				return nil, err
 			}
 		}
-		if err := r.step(ctx, chain[i]); err != nil {
-			return nil, fmt.Errorf("at %.10s: %w", chain[i].ID, err)
+		if err := r.step(ctx, c); err != nil {
+			return nil, fmt.Errorf("at %.10s: %w", c.ID, err)
 		}
 		if progress != nil {
 			progress(len(chain)-1-i, len(chain)-1)

@@ -182,7 +182,7 @@ func why(p Promotion) string {
 		s.WriteString(" It goes here after " + names(p.Config.After) + ".")
 	}
 	if p.State.Attempt > 1 {
-		s.WriteString(fmt.Sprintf(" This is attempt %d", p.State.Attempt))
+		fmt.Fprintf(&s, " This is attempt %d", p.State.Attempt)
 		if p.State.Cause != "" {
 			s.WriteString("; the one before ended: " + said(p.State.Cause, p.Repository, 0))
 		}
