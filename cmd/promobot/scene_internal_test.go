@@ -98,6 +98,10 @@ func newScene(t *testing.T, o sceneOptions) *scene {
 	must(err)
 	t.Cleanup(func() {
 		if t.Failed() {
+			j := s.sim.Journal()
+			for _, r := range j[max(0, len(j)-30):] {
+				t.Logf("request %d %s: %s %s %s: %d %s", r.Number, r.At.Format(time.TimeOnly), r.Login, r.Method, r.Path, r.Status, r.Fault)
+			}
 			t.Logf("pull requests:%s\nthe program's log:\n%s", s.describe(), tail(s.log.String(), 60))
 		}
 	})

@@ -23,7 +23,7 @@ import (
 const (
 	sceneDebounce = 10 * time.Millisecond
 	sceneTick     = 20 * time.Millisecond // longer than the debounce: see atRest
-	scenePatience = 90 * time.Second
+	scenePatience = 60 * time.Second
 )
 
 // wait waits until something holds, which the program brings about.
@@ -44,12 +44,7 @@ func (s *scene) wait(what string, holds func() bool) {
 // every webhook is delivered, and what they woke has been served.
 func (s *scene) settle() {
 	s.t.Helper()
-	s.wait("the first sweep", func() bool {
-		status, _ := s.get("/readyz")
-		return status == http.StatusOK
-	})
-	rests := s.atRest()
-	s.wait("rest", rests)
+	s.wait("rest", s.atRest())
 }
 
 // atRest returns a condition that holds when, from one tick to the next, the
@@ -57,8 +52,13 @@ func (s *scene) settle() {
 // debounce, so whatever was stored before it has become due since; and a run
 // that began and ended in between would show in the journal.
 func (s *scene) atRest() func() bool {
-	requests := -1
+	requests, swept := -1, false
 	return func() bool {
+		if !swept {
+			status, _ := s.get("/readyz")
+			swept = status == http.StatusOK
+			return false
+		}
 		ctx, cancel := context.WithTimeout(s.t.Context(), scenePatience)
 		defer cancel()
 		if err := s.sim.Drain(ctx); err != nil {
