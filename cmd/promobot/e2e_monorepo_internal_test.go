@@ -1,27 +1,23 @@
 package main
 
-// Three hundred services: installing proposes nothing, a push to forty of them
-// leads to exactly their promotions, and what cannot travel is shown.
+// The synthetic monorepo of 300 services: installing proposes nothing, and a
+// push to many services leads to exactly their promotions.
 
 import (
-	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/promobot/promobot/state"
 )
 
-// monorepoPipeline is the language's first example, less what this version does
-// not have (verification, windows, batches), with limits that let forty go at once.
+// monorepoPipeline is the language's first example, less verification, windows,
+// batches and approvals; all promotions of one push may be open at once.
 const monorepoPipeline = `version: 1
-limits: {open: 500, per_hour: 1000, per_environment: 300}
+limits: {open: 100, per_hour: 200, per_environment: 100}
 environments:
   dev:         {verify: none}
-  staging:     {from: dev}
+  staging:     {from: dev, verify: none}
   prod-canary: {from: staging, optional: true}
   prod-us:     {from: prod-canary}
   prod-eu:     {from: prod-canary}
@@ -46,85 +42,85 @@ shared: ["services/*/base/**", "charts/*/values.yaml"]
 never: ["**/secrets*", "**.namespace", "**.replicas"]
 `
 
-// monorepo makes the repository with its own generator, or skips the test.
-func monorepo(t *testing.T) *scene {
-	t.Helper()
-	script, err := filepath.Abs(filepath.Join("..", "..", "..", "shared", "repos", "monorepo300.py"))
-	if err != nil {
-		t.Fatal(err)
-	}
+func TestMonorepo(t *testing.T) {
 	python, err := exec.LookPath("python3")
-	if _, missing := os.Stat(script); missing != nil || err != nil {
-		t.Skipf("the monorepo's generator is not beside this repository, or there is no python3: %v %v", missing, err)
+	if err != nil {
+		t.Skip("there is no python3 to make the monorepo with")
 	}
+	script := bundle(t, "monorepo300.py")
 	dir := filepath.Join(t.TempDir(), "monorepo")
 	if out, err := exec.CommandContext(t.Context(), python, script, dir).CombinedOutput(); err != nil {
-		t.Fatalf("making the monorepo: %v\n%s", err, out)
+		t.Fatalf("%v\n%s", err, out)
 	}
-	return newScene(t, sceneOptions{from: filepath.Join(dir, ".git"), files: map[string]string{".github/promobot.yml": monorepoPipeline}})
-}
-
-func TestMonorepo(t *testing.T) {
-	if testing.Short() {
-		t.Skip("three hundred services take some seconds; the other end-to-end tests run")
-	}
-	s := monorepo(t)
-	look, _ := s.byHand()
+	s := newScene(t, sceneOptions{from: filepath.Join(dir, ".git"), files: map[string]string{".github/promobot.yml": monorepoPipeline}})
 	begun := time.Now()
-	look()
-	t.Logf("installing on %d environments took %v", len(s.ledgers()), time.Since(begun).Round(10*time.Millisecond))
-	if ps := s.pulls(); len(ps) > 0 {
-		t.Fatalf("installing proposes something: %s", s.describe())
+	s.start()
+	s.wait("the ledgers stand", func() bool { return len(s.ledgers()) > 1000 })
+	s.settle()
+	t.Logf("%d ledgers in %v", len(s.ledgers()), time.Since(begun).Round(time.Millisecond))
+	if len(s.pulls()) > 0 {
+		t.Fatalf("installing proposes something:%s", s.describe())
 	}
-
-	// Forty services get a new image in dev; one of them has no staging.
-	changed := map[string]string{}
+	// 38 services, a moving tag and a range.
 	want := map[string]bool{}
-	hole := ""
-	for i := 0; len(changed) < 40; i++ {
-		name := fmt.Sprintf("svc-%03d", i)
-		path := "services/" + name + "/overlays/dev/kustomization.yaml"
-		text := s.read(path)
-		at := strings.Index(text, "newTag: ")
-		changed[path] = text[:at] + "newTag: 9.9.9\n"
-		if _, there := s.folder("main", "services/"+name+"/overlays/staging")["services/"+name+"/overlays/staging/kustomization.yaml"]; there {
+	files, holes := map[string]string{}, 0
+	var names []string
+	for p := range s.folder("main", "services") {
+		if strings.HasSuffix(p, "/overlays/dev/kustomization.yaml") {
+			names = append(names, strings.Split(p, "/")[1])
+		}
+	}
+	tree := s.folder("main", "services")
+	picked := 0
+	pick := func(name string) {
+		p := "services/" + name + "/overlays/dev/kustomization.yaml"
+		text := tree[p].Text
+		_, tag, _ := strings.Cut(text, "newTag: ")
+		files[p] = strings.Replace(text, "newTag: "+tag, "newTag: 9.9.9\n", 1)
+		if _, there := tree["services/"+name+"/overlays/staging/kustomization.yaml"]; there {
 			want["services/"+name+"/staging"] = true
 		} else {
-			hole = name
+			holes++
+		}
+		picked++
+	}
+	for _, name := range names { // those without a staging first
+		if _, there := tree["services/"+name+"/overlays/staging/kustomization.yaml"]; !there && picked < 38 {
+			pick(name)
 		}
 	}
-	// And what must not travel: a moving name in a chart, a range in an addon.
-	changed["charts/helm-04/values-dev.yaml"] = strings.Replace(s.read("charts/helm-04/values-dev.yaml"), "tag: 2.4.0", "tag: latest", 1)
-	changed["clusters/dev/apps/addon-06.yaml"] = strings.Replace(s.read("clusters/dev/apps/addon-06.yaml"), "targetRevision: 1.6.1", "targetRevision: 1.x", 1)
-	revision := s.push("dev: 9.9.9", changed)
+	for _, name := range names {
+		if _, done := files["services/"+name+"/overlays/dev/kustomization.yaml"]; !done && picked < 38 {
+			pick(name)
+		}
+	}
+	files["charts/helm-03/values-dev.yaml"] = strings.Replace(s.read("charts/helm-03/values-dev.yaml"), "tag: latest", "tag: edge", 1)
+	files["clusters/dev/apps/addon-05.yaml"] = strings.Replace(s.read("clusters/dev/apps/addon-05.yaml"), "1.x", "2.x", 1)
 	begun = time.Now()
-	look()
-	t.Logf("%d promotions took %v", len(want), time.Since(begun).Round(10*time.Millisecond))
-
-	for _, p := range s.pulls() {
-		pipeline, environment, ok := state.ParseBranch(p.Head)
-		k := pipeline + "/" + environment
-		if !ok || !p.Open || !want[k] {
-			t.Errorf("#%d %q was not wanted", p.Number, p.Title)
-		}
-		delete(want, k)
-	}
-	if len(want) > 0 {
-		t.Errorf("not proposed: %v", want)
-	}
-	shown := s.check(revision)
-	if shown.Conclusion != "failure" {
-		t.Errorf("the check run ends with %q, though something needs a person", shown.Conclusion)
-	}
-	text := shown.Title + shown.Summary + shown.Text
-	for _, say := range []string{"helm-04", "latest", "addon-06", "1.x"} {
-		if !strings.Contains(text, say) {
-			t.Errorf("the check run does not speak of %s:\n%s", say, text)
+	revision := s.push("dev: 40 services", files)
+	s.wait("all are proposed", func() bool { return len(s.open()) >= len(want) })
+	s.settle()
+	t.Logf("%d pull requests in %v", len(s.open()), time.Since(begun).Round(time.Millisecond))
+	for k := range s.open() {
+		if !want[k] {
+			t.Errorf("%s is proposed", k)
 		}
 	}
-	if hole == "" {
-		t.Log("none of these services lacks staging")
-	} else if !strings.Contains(text, hole) {
-		t.Errorf("the check run does not show that %s has no staging", hole)
+	for k := range want {
+		if _, there := s.open()[k]; !there {
+			t.Errorf("%s is not proposed", k)
+		}
+	}
+	if holes == 0 {
+		t.Error("no service lacks a staging; the test shows no hole")
+	}
+	c := s.check(revision)
+	for _, shown := range []string{"helm-03", "addon-05", "edge", "2.x"} {
+		if !strings.Contains(c.Summary+c.Text, shown) {
+			t.Errorf("the revision's check run does not show %q:\n%s\n%s", shown, c.Title, c.Summary)
+		}
+	}
+	if c.Conclusion != "failure" {
+		t.Errorf("its conclusion is %s, want failure: refused values need a person", c.Conclusion)
 	}
 }
