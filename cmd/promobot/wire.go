@@ -130,8 +130,14 @@ type loops struct {
 // loop is one repository's.
 type loop struct {
 	*reconcile.Reconciler
-	installation int64
-	address      string
+	told       handlers.Repository // where the queue said it is
+	repository *github.Repository
+	address    string // where git finds it
+}
+
+func addressOf(r *github.Repository) string {
+	owner, name := r.Address()
+	return owner + "/" + name
 }
 
 func (l *loops) reconcile(ctx context.Context, at handlers.Repository) (time.Time, error) {
@@ -151,12 +157,17 @@ func (l *loops) reconcile(ctx context.Context, at handlers.Repository) (time.Tim
 func (l *loops) of(at handlers.Repository, login string) *loop {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	repository := l.app.Repository(at.InstallationID, at.ID, at.Owner, at.Name)
-	owner, name := repository.Address() // newer than the queue's after a rename
-	address := owner + "/" + name
-	if known := l.byID[at.ID]; known != nil && known.installation == at.InstallationID && known.address == address {
+	known := l.byID[at.ID]
+	if known != nil && known.told == at && addressOf(known.repository) == known.address {
 		return known
 	}
+	var repository *github.Repository
+	if known != nil && known.told == at {
+		repository = known.repository // it has followed a rename that the queue has not heard of
+	} else {
+		repository = l.app.Repository(at.InstallationID, at.ID, at.Owner, at.Name)
+	}
+	address := addressOf(repository)
 	git := l.mirrors.Open(gitrepo.Remote{
 		Key: strconv.FormatInt(at.ID, 10),
 		URL: strings.TrimSuffix(l.config.GitHub.webURL(), "/") + "/" + address + ".git",
@@ -164,7 +175,7 @@ func (l *loops) of(at handlers.Repository, login string) *loop {
 			return repository.TokenAfter(ctx, refused)
 		},
 	})
-	fresh := &loop{installation: at.InstallationID, address: address, Reconciler: reconcile.New(repository, git, reconcile.Options{
+	fresh := &loop{told: at, repository: repository, address: address, Reconciler: reconcile.New(repository, git, reconcile.Options{
 		App: login, Author: l.author(login), Keys: l.keys, Now: l.now, Nonce: rand.Text,
 		Log: l.log.With().Str("repository", address).Logger(),
 	})}
