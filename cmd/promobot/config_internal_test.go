@@ -188,7 +188,7 @@ func TestLoadConfigRefuses(t *testing.T) {
 		environ []string // added to what is required
 		says    []string
 	}{
-		{"an unknown key", "server:\n  address: :80\n", nil, []string{"config.yml:2:3: there is no setting server.adress; did you mean address?"}},
+		{"an unknown key", "server:\n  adress: :80\n", nil, []string{"config.yml:2:3: there is no setting server.adress; did you mean address?"}},
 		{"an unknown key far from all", "git: {zzzzzzzz: 1}\n", nil, []string{"config.yml:1:7: there is no setting git.zzzzzzzz; known here: path, processes, timeout"}},
 		{"a setting in the wrong place", "address: :80\n", nil, []string{"there is no setting address"}},
 		{"a key said twice", "workers: 1\nworkers: 2\n", nil, []string{"config.yml:2:1: workers was already said at", "config.yml:1:1; remove one of them"}},
