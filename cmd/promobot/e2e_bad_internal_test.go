@@ -24,8 +24,10 @@ func TestBadPipelineFiles(t *testing.T) {
 		"not YAML":    {map[string]string{config.Path: "version: [\n"}, "pipeline file", config.Path},
 		"unknown key": {map[string]string{config.Path: "version: 1\nenvironmets: {}\n"}, "pipeline file", "did you mean environments?"},
 		"a folder":    {map[string]string{config.Path + "/more.yml": "x: 1\n"}, "pipeline file", "not a regular file"},
-		"a bomb": {map[string]string{config.Path: "version: 1\na: &a [x, x, x, x, x, x, x, x, x]\n" + bomb("a", "b") + bomb("b", "c") + bomb("c", "d") + bomb("d", "e") + bomb("e", "f") + bomb("f", "g")},
-			"pipeline file", config.Path},
+		"a bomb": {
+			map[string]string{config.Path: "version: 1\na: &a [x, x, x, x, x, x, x, x, x]\n" + bomb("a", "b") + bomb("b", "c") + bomb("c", "d") + bomb("d", "e") + bomb("e", "f") + bomb("f", "g")},
+			"pipeline file", config.Path,
+		},
 		"huge": {map[string]string{config.Path: "version: 1\n" + strings.Repeat("# more and more\n", 350_000)}, "", ""},
 	}
 	for name, c := range cases {
