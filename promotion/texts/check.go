@@ -8,6 +8,7 @@ package texts
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/promobot/promobot/promotion"
@@ -151,6 +152,18 @@ func gateList(p Promotion) string {
 	return strings.Join(lines, "\n")
 }
 
+// followers are the environments that come after this one in order, without
+// taking their content from it.
+func followers(p Promotion) []string {
+	var out []string
+	for _, e := range p.Pipeline.Environments {
+		if slices.Contains(e.After, environment(p)) && !slices.Contains(e.From, environment(p)) {
+			out = append(out, e.Name)
+		}
+	}
+	return out
+}
+
 // effect is what merging will do.
 func effect(p Promotion) string {
 	env := named(environment(p))
@@ -158,10 +171,17 @@ func effect(p Promotion) string {
 	if c := p.Decision.Content; c != nil && len(c.Changes) > 0 {
 		s += " (" + amounts(c) + ")"
 	}
-	if down := downstream(p); len(down) > 0 {
-		return s + "; from there it is offered to " + listed(inlined(down), 8, ", ") + "."
+	down, next := downstream(p), followers(p)
+	if len(down) > 0 {
+		s += "; from there it is offered to " + listed(inlined(down), 8, ", ")
 	}
-	return s + "; it ends there."
+	if len(next) > 0 {
+		s += "; then " + listed(inlined(next), 8, ", ") + " may follow"
+	}
+	if len(down)+len(next) == 0 {
+		s += "; it ends there"
+	}
+	return s + "."
 }
 
 // amounts is "2 values and 1 file".
