@@ -162,7 +162,7 @@ func next(s *Snapshot, o *Observed) Decision {
 	if len(o.Config.From) == 0 {
 		return Decision{Standing: Source, Reason: sourceReason(o)}
 	}
-	if p := st.Promotion; p != nil && p.Status != state.Landed && o.Pull != nil && o.Pull.Merged {
+	if p := st.Promotion; !mergeRecorded(st) && o.Pull != nil && o.Pull.Merged {
 		return land(o, *p)
 	}
 	if pending(s, o) {

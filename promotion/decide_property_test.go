@@ -133,6 +133,7 @@ func drawPromotion(t *rapid.T, s *promotion.Snapshot, o *promotion.Observed) {
 		if rapid.Bool().Draw(t, "resolved") {
 			o.Resolved = &promotion.Resolved{
 				Before: "e", Commit: "f", Method: "merge", Expected: "x", Actual: pick("actual", "x", "y"),
+				Replaced: p.Replaced != nil && rapid.Bool().Draw(t, "showed the replaced one"),
 			}
 		}
 	}

@@ -121,8 +121,7 @@ func common(from []string, lists [][]Landing) (*Offer, string) {
 // still open when it was read cannot have made a landing that the base already
 // held before that read.
 func pending(s *Snapshot, o *Observed) bool {
-	p := o.Ledger.State.Promotion
-	if p == nil || p.Status == state.Landed {
+	if mergeRecorded(o.Ledger.State) {
 		return false
 	}
 	if o.Pull != nil && o.Pull.Merged {
@@ -131,11 +130,20 @@ func pending(s *Snapshot, o *Observed) bool {
 	return NeedsFresh(s.Chain, o)
 }
 
+// mergeRecorded says whether no merge of the newest promotion's pull request
+// can be missing in the ledger: there is none, or it stands there already. A
+// pull request merged while it still showed the promotion before is recorded
+// with that one's landing, and ends the newest as closed.
+func mergeRecorded(st *state.Environment) bool {
+	p, l := st.Promotion, st.Landing
+	return p == nil || p.Status == state.Landed || l != nil && p.PullRequest != 0 && l.PullRequest == p.PullRequest
+}
+
 // NeedsFresh says whether the pull request of the environment's newest
 // promotion has to be read by itself before its newest landing can be named.
 func NeedsFresh(c Chain, o *Observed) bool {
 	p := o.Ledger.State.Promotion
-	if p == nil || p.Status == state.Landed || len(o.Landings) == 0 || o.Landings[0].Promotion != "" {
+	if mergeRecorded(o.Ledger.State) || len(o.Landings) == 0 || o.Landings[0].Promotion != "" {
 		return false
 	}
 	l := o.Landings[0].Commit

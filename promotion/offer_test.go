@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/content"
 	"github.com/promobot/promobot/state"
 )
 
@@ -120,5 +121,47 @@ func TestCarries(t *testing.T) {
 	o.Ledger.State = nil
 	if has, _, _ := promotion.Carries(s, o, "d"); has {
 		t.Error("without a ledger it carries what landed only")
+	}
+}
+
+// replacedMerged is staging after its pull request #7, moved on from d to e, was
+// merged as f while its branch still showed d: d landed, and e ended as closed.
+func replacedMerged(t *testing.T) *promotion.Snapshot {
+	t.Helper()
+	s := opened()
+	s.Chain = chain("h", "g", "f", "e", "d", "c", "b", "a")
+	o := at(s, "staging")
+	p := o.Ledger.State.Promotion
+	p.Replaced = &state.Replaced{ID: "id", Revision: "d", Origin: "qa", Attempt: 1, From: "qa", Landing: "d", Commit: "p1"}
+	p.ID, p.Revision, p.Landing, p.Commit, p.Base = "id2", "e", "e", "p2", "e"
+	o.Pull.Open, o.Pull.Merged, o.Pull.MergeCommit = false, true, "f"
+	o.Resolved = &promotion.Resolved{Before: "e", Commit: "f", Method: "merge", Expected: "x", Actual: "x", Replaced: true}
+	a, ok := promotion.Decide(s)[1].Action.(promotion.Append)
+	if !ok || a.Kind != state.KindLanded || a.State.Landing.Revision != "d" || a.State.Position["qa"].Commit != "d" ||
+		a.State.Promotion.Status != state.Closed || a.State.Promotion.Replaced != nil {
+		t.Fatalf("got %+v", a)
+	}
+	o.Ledger.State = &a.State
+	o.Resolved.Replaced = false // as it is resolved from the ledger that now stands
+	return s
+}
+
+// TestAMergeIsRecordedOnce: a pull request that landed what it showed before is
+// not taken for a landing of what it was moved on to, however often it is read
+// again. The newest promotion, which did not land, is offered again.
+func TestAMergeIsRecordedOnce(t *testing.T) {
+	s := replacedMerged(t)
+	o := at(s, "staging")
+	o.FreshFor = "h"
+	o.Landings = []promotion.Landing{landing("g", 1, "staging")} // a person's, after the merge
+	at(s, "qa").Landings = []promotion.Landing{landing("e", 3, "qa")}
+	o.Content = &content.Result{Edits: []content.Edit{{Path: "envs/staging/v"}}, Expected: "y"}
+	d := promotion.Decide(s)[1]
+	c, ok := d.Action.(promotion.Claim)
+	if !ok || c.Promotion.Revision != "e" || c.Promotion.Attempt != 2 {
+		t.Errorf("got %q %T %q", d.Standing, d.Action, d.Reason)
+	}
+	if promotion.NeedsFresh(s.Chain, o) {
+		t.Error("the pull request has nothing more to say")
 	}
 }
