@@ -242,7 +242,7 @@ func orderGate(s *Snapshot, o *Observed, l Landing) (g Gate, shut bool) {
 		if up == nil || !up.Config.Present || !reaches(s, o.Key.Pipeline, l.Origin, name) {
 			continue
 		}
-		if passed(s, up, l.Revision) {
+		if passed(s, up, l) {
 			reached = append(reached, name)
 		} else {
 			missing = append(missing, name)
@@ -276,25 +276,56 @@ func reaches(s *Snapshot, pipeline, origin, environment string) bool {
 }
 
 // passed says whether an environment has taken a revision over, or one that
-// landed after it.
-func passed(s *Snapshot, o *Observed, revision string) bool {
+// landed after it. Revisions of one origin landed in the order of their commits;
+// of different origins (a hotfix further along the way), only the order in which
+// an upstream landed them counts: definition 6.
+func passed(s *Snapshot, o *Observed, l Landing) bool {
 	if o.Ledger.State == nil {
 		return false
 	}
-	for _, l := range o.Landings {
-		if l.Revision == revision {
+	for _, x := range o.Landings {
+		if x.Revision == l.Revision {
 			return true
 		}
 	}
-	for _, at := range o.Ledger.State.Position {
-		if at.Revision == revision {
+	for name, at := range o.Ledger.State.Position {
+		if includes(s.Chain, at.Revision, at.Origin, l) {
 			return true
 		}
-		if newer, known := s.Chain.Newer(at.Revision, revision); known && newer {
+		if up := s.Upstream(o, name); up != nil && landedBy(s.Chain, up, l, at.Commit) {
 			return true
 		}
 	}
 	return false
+}
+
+// includes says whether a revision is that of a landing, or followed it in the
+// environment that both come from.
+func includes(c Chain, revision, origin string, l Landing) bool {
+	if revision == l.Revision {
+		return true
+	}
+	newer, known := c.Newer(revision, l.Revision)
+	return origin == l.Origin && known && newer
+}
+
+// landedBy says whether an environment is known to have landed a revision, or
+// one that followed it, up to a commit of the chain.
+func landedBy(c Chain, o *Observed, l Landing, commit string) bool {
+	upTo := func(landed string) bool {
+		newer, known := c.Newer(landed, commit)
+		return known && !newer
+	}
+	for _, x := range o.Landings {
+		if includes(c, x.Revision, x.Origin, l) && upTo(x.Commit) {
+			return true
+		}
+	}
+	if o.Ledger.State == nil || o.Ledger.State.Landing == nil {
+		return false
+	}
+	x := o.Ledger.State.Landing
+	return includes(c, x.Revision, x.Origin, l) && upTo(x.Commit)
 }
 
 // kindsGate shuts when a change is of a kind that does not merge by itself.

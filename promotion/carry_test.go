@@ -101,6 +101,10 @@ func TestOrder(t *testing.T) {
 		"something older is there": {func(_ *promotion.Snapshot, _, asia *promotion.Observed) {
 			asia.Ledger.State.Position["staging"] = state.Position{Commit: "c", Revision: "a", Origin: "qa"}
 		}, false},
+		"a hotfix made upstream before it came there": {func(_ *promotion.Snapshot, staging, asia *promotion.Observed) {
+			asia.Ledger.State.Position["staging"] = state.Position{Commit: "d", Revision: "d", Origin: "staging"}
+			staging.Landings = []promotion.Landing{{Commit: "f", Revision: "c", Origin: "qa", Promotion: "p"}}
+		}, false},
 		"a hotfix made upstream after it came there": {func(_ *promotion.Snapshot, staging, asia *promotion.Observed) {
 			asia.Ledger.State.Position["staging"] = state.Position{Commit: "f", Revision: "f", Origin: "staging"}
 			staging.Landings = []promotion.Landing{landing("f", 2, "staging")}
