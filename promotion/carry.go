@@ -107,7 +107,8 @@ func open(s *Snapshot, o *Observed, p state.Promotion) Decision {
 	case moves:
 		np := newPromotion(s, o, offer, o.Content)
 		return move(o, p, np, offer, fmt.Sprintf("%s landed in %s", short(np.Revision), np.From))
-	case o.Touched || pull.Mergeable == "dirty":
+	// Built on the tip it cannot conflict: GitHub has not looked at it anew yet.
+	case o.Touched || pull.Mergeable == "dirty" && p.Base != s.Chain.Tip():
 		np := p
 		np.Rebuild++
 		np.Expected = o.Content.Expected

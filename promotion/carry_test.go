@@ -29,12 +29,14 @@ func TestGitHubsWord(t *testing.T) {
 		"unstable":  {false, false, "a check has failed or has not finished"},
 		"blocked":   {false, false, "a rule of the branch is not met yet: a review or a required check"},
 		"behind":    {false, false, "the branch's rules ask for an update with the base branch"},
+		"dirty":     {false, true, "it conflicts with the base branch, and is being rebuilt"},
 		"draft":     {false, false, "it is a draft; mark it as ready for review"},
 		"novel":     {false, false, `GitHub says "novel"`},
 	}
 	for mergeable, want := range cases {
 		t.Run(mergeable, func(t *testing.T) {
 			s := opened()
+			s.Chain = chain("d", "c", "b", "a") // built on the tip: nothing to rebuild
 			at(s, "staging").Pull.Mergeable = mergeable
 			d := promotion.Decide(s)[1]
 			_, merges := d.Action.(promotion.Merge)
