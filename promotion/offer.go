@@ -27,6 +27,9 @@ func OfferTo(s *Snapshot, o *Observed) (*Offer, string) {
 		if len(up.Doubts) > 0 {
 			return nil, fmt.Sprintf("%s is not known for certain: %s", name, up.Doubts[0])
 		}
+		if up.Ledger.Problem != "" {
+			return nil, fmt.Sprintf("%s is stopped: %s", name, up.Ledger.Problem)
+		}
 		if up.Ledger.State == nil {
 			return nil, fmt.Sprintf("%s has no ledger to go by yet", name)
 		}
@@ -193,6 +196,9 @@ func (s *Snapshot) Upstream(o *Observed, name string) *Observed {
 // Carries says whether an environment has a revision, since when, and as which
 // commit: it landed there, by whomever, or was there already.
 func Carries(s *Snapshot, o *Observed, revision string) (has bool, at time.Time, commit string) {
+	if revision == "" { // the position at a baseline has none
+		return false, time.Time{}, ""
+	}
 	for _, l := range o.Landings {
 		if l.Revision == revision {
 			return true, l.Time, l.Commit

@@ -76,6 +76,12 @@ func TestOfferTo(t *testing.T) {
 			change: func(s *promotion.Snapshot) { at(s, "qa").Ledger.State = nil },
 			reason: "qa has no ledger to go by yet",
 		},
+		"an upstream whose ledger is to be mended": {
+			change: func(s *promotion.Snapshot) {
+				at(s, "qa").Ledger.State, at(s, "qa").Ledger.Problem = nil, "its ledger was deleted; restore it"
+			},
+			reason: "qa is stopped: its ledger was deleted; restore it",
+		},
 		"an upstream that is not there": {
 			change: func(s *promotion.Snapshot) { at(s, "staging").Config.From = []string{"elsewhere"} },
 			reason: "elsewhere is not part of this pipeline",
@@ -106,14 +112,15 @@ func TestOfferTo(t *testing.T) {
 	}
 }
 
-// TestCarries: an environment has what landed there or was there already.
+// TestCarries: an environment has what landed there or was there already, and a
+// baseline's position, which has no revision, is none.
 func TestCarries(t *testing.T) {
 	s := quiet()
 	o := at(s, "staging")
 	o.Landings = []promotion.Landing{landing("e", 1, "staging")}
 	o.Ledger.State.Landing = &state.Landing{Revision: "d", Commit: "d"}
 	o.Ledger.State.Position["other"] = state.Position{Commit: "c", Revision: "c"}
-	for revision, want := range map[string]bool{"e": true, "d": true, "c": true, "b": false} {
+	for revision, want := range map[string]bool{"e": true, "d": true, "c": true, "b": false, "": false} {
 		if has, _, _ := promotion.Carries(s, o, revision); has != want {
 			t.Errorf("carries %q: %v, want %v", revision, has, want)
 		}
