@@ -51,7 +51,7 @@ func decide(s *Snapshot, o *Observed) Decision {
 	if p := o.Ledger.State.UnderWay(); p != nil {
 		return carryOn(s, o, *p)
 	}
-	if d, ok := reopened(o); ok {
+	if d, ok := reopened(s, o); ok {
 		return d
 	}
 	return next(s, o)
@@ -76,12 +76,16 @@ func begin(s *Snapshot, o *Observed) Decision {
 		Baseline: state.Baseline{Commit: s.Chain.Tip(), Time: s.Now, Reconcile: o.Config.Reconcile},
 	}
 	st.Position = positions(o, st.Baseline.Commit)
+	adopts := "what stands is adopted, only later changes travel"
+	if o.Config.Reconcile {
+		adopts = "what differs from its upstreams is proposed (start: reconcile)"
+	}
 	return Decision{
 		Standing: UpToDate,
-		Reason:   "first seen; what stands is adopted, only later changes travel",
+		Reason:   "first seen; " + adopts,
 		Action: Append{
 			Kind: state.KindBaseline, State: st,
-			Sentence: fmt.Sprintf("%s: first seen at %.10s; what stands is adopted, only later changes travel", o.Key, st.Baseline.Commit),
+			Sentence: fmt.Sprintf("%s: first seen at %.10s; %s", o.Key, st.Baseline.Commit, adopts),
 		},
 	}
 }
@@ -139,10 +143,13 @@ func liftHold(o *Observed) (Decision, bool) {
 }
 
 // reopened takes a person's reopening of a rejected pull request for what it is.
-func reopened(o *Observed) (Decision, bool) {
+func reopened(s *Snapshot, o *Observed) (Decision, bool) {
 	p := o.Ledger.State.Promotion
 	if p == nil || p.Status != state.Vetoed || o.Pull == nil || !o.Pull.Open || o.FreshFor == "" {
 		return Decision{}, false
+	}
+	if past, known := s.Chain.Newer(o.Ledger.State.Position[p.From].Commit, p.Landing); known && past {
+		return announceClose(o, *p, fmt.Sprintf("%s has taken something newer since", o.Key.Environment)), true
 	}
 	st := o.Ledger.State.Clone()
 	st.Promotion.Status, st.Promotion.Reason, st.Promotion.By, st.Promotion.Ended = state.Opened, "", "", time.Time{}

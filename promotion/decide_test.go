@@ -100,6 +100,17 @@ func TestDecide(t *testing.T) {
 		"a new upstream":    {snapshot: offered(), change: func(s *promotion.Snapshot) { at(s, "staging").Config.From = []string{"qa", "prod"} }, standing: promotion.UpToDate, action: promotion.Append{}, reason: "now comes from prod"},
 		"an upstream held":  {snapshot: offered(), change: func(s *promotion.Snapshot) { at(s, "qa").Ledger.State.Hold = &state.Hold{Reason: "mixed"} }, standing: promotion.UpToDate, reason: "qa is held: mixed"},
 		"nothing to change": {snapshot: offered(), change: func(s *promotion.Snapshot) { at(s, "staging").Content.Edits = nil }, standing: promotion.UpToDate, action: promotion.Append{}, reason: "changes nothing here"},
+		"what stands, to be reconciled": {snapshot: offered(), change: func(s *promotion.Snapshot) {
+			at(s, "qa").Landings, at(s, "staging").Ledger.State.Baseline.Reconcile = nil, true
+		}, standing: promotion.Proposed, action: promotion.Claim{}, reason: "b landed in qa"},
+		"reconciled already": {snapshot: offered(), change: func(s *promotion.Snapshot) {
+			at(s, "qa").Landings, at(s, "staging").Ledger.State.Baseline.Reconcile = nil, true
+			at(s, "staging").Ledger.State.Position["qa"] = state.Position{Commit: "b", Revision: "b"}
+		}, standing: promotion.UpToDate, reason: "qa offers nothing newer"},
+		"reopened when something newer is there": {snapshot: opened(), change: func(s *promotion.Snapshot) {
+			promotionOf(s).Status, at(s, "staging").FreshFor = state.Vetoed, "f"
+			at(s, "staging").Ledger.State.Position["qa"] = state.Position{Commit: "e", Revision: "e"}
+		}, standing: promotion.Waiting, action: promotion.Append{}, reason: "has taken something newer since"},
 		"a refused value": {snapshot: offered(), change: func(s *promotion.Snapshot) {
 			at(s, "staging").Content.Refused = []content.Refusal{{File: "f", Reason: "is latest", Remedy: "pin it"}}
 		}, standing: promotion.Stopped, reason: "f is latest; pin it"},

@@ -80,7 +80,26 @@ func above(s *Snapshot, o, up *Observed) (newer []Landing, doubt string) {
 		}
 		newer = append(newer, l)
 	}
-	return newer, ""
+	return append(newer, standing(s, o, up, floors)...), ""
+}
+
+// standing is what stands upstream, as if it had just landed, for an
+// environment that begins with `start: reconcile` and has taken nothing yet.
+func standing(s *Snapshot, o, up *Observed, floors []string) []Landing {
+	st := o.Ledger.State
+	at := st.Position[up.Key.Environment]
+	if !st.Baseline.Reconcile || at.Revision != "" || len(floors) > 1 {
+		return nil
+	}
+	i, on := s.Chain.Index(at.Commit)
+	if !on {
+		return nil
+	}
+	c := s.Chain.Commits[i]
+	return []Landing{{
+		Commit: at.Commit, Index: i, Revision: at.Commit, Origin: up.Key.Environment,
+		Time: c.Time, Author: c.Author, Subject: subject(c.Message),
+	}}
 }
 
 // common is the newest landing of the first upstream whose revision landed in

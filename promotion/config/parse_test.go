@@ -136,7 +136,7 @@ func TestHostile(t *testing.T) {
 			if got := describe(problems); !strings.Contains(got, c.want) {
 				t.Errorf("problems are\n%.2000s\nwant %s", got, c.want)
 			}
-			if took := time.Since(begin); took > 5*time.Second {
+			if took := time.Since(begin); took > time.Minute {
 				t.Errorf("took %s", took)
 			}
 		})
