@@ -60,7 +60,7 @@ func TestBytesArriveAsTheyAre(t *testing.T) {
 				return err
 			}
 		}
-		if err := os.Chmod(at("run.sh"), 0o755); err != nil { //nolint:gosec // an executable is what must arrive
+		if err := os.Chmod(at("run.sh"), 0o755); err != nil {
 			return err
 		}
 		if err := os.Remove(at("going")); err != nil {
