@@ -63,7 +63,7 @@ func TestMonorepo(t *testing.T) {
 	}
 	// 38 services, a moving tag and a range.
 	want := map[string]bool{}
-	files, holes := map[string]string{}, 0
+	files, holes := map[string]string{}, []string{}
 	var names []string
 	for p := range s.folder("main", "services") {
 		if strings.HasSuffix(p, "/overlays/dev/kustomization.yaml") {
@@ -80,7 +80,7 @@ func TestMonorepo(t *testing.T) {
 		if _, there := tree["services/"+name+"/overlays/staging/kustomization.yaml"]; there {
 			want["services/"+name+"/staging"] = true
 		} else {
-			holes++
+			holes = append(holes, name)
 		}
 		picked++
 	}
@@ -111,13 +111,18 @@ func TestMonorepo(t *testing.T) {
 			t.Errorf("%s is not proposed", k)
 		}
 	}
-	if holes == 0 {
+	if len(holes) == 0 {
 		t.Error("no service lacks a staging; the test shows no hole")
 	}
 	c := s.check(revision)
 	for _, shown := range []string{"helm-03", "addon-05", "edge", "2.x"} {
 		if !strings.Contains(c.Summary+c.Text, shown) {
 			t.Errorf("the revision's check run does not show %q:\n%s\n%s", shown, c.Title, c.Summary)
+		}
+	}
+	for _, name := range holes {
+		if !strings.Contains(c.Summary+c.Text, "staging has nothing of this pipeline in services/"+name+"/overlays/staging") {
+			t.Errorf("the revision's check run does not show that %s has no staging", name)
 		}
 	}
 	if c.Conclusion != "failure" {
