@@ -34,7 +34,11 @@ type Person struct {
 
 // NewCommit is a promotion's commit to be made: a base commit's tree with edits.
 type NewCommit struct {
-	Base    string // commit whose tree is edited; "" for the empty tree (ledger entries)
+	Base string // commit whose tree is edited; "" for the empty tree (ledger entries)
+	// After stacks the commit: when above 0 it stands on the After-th commit of
+	// the same call (1 is the first), which is its first parent and whose tree is
+	// edited instead of Base's. Parents then are the parents after that one.
+	After   int
 	Edits   []content.Edit
 	Parents []string
 	Author  Person

@@ -104,6 +104,76 @@ type Environment struct {
 	Reviewers []string // logins; org/team for teams
 	Title     string   // templates; empty for the built-in ones
 	Body      string
-	Line      int
-	Settings  []Setting
+	// Branch is the branch it stands on, "" for the default branch; Read is the
+	// branch its content comes from, "" for its upstreams' places.
+	Branch, Read string
+	// Revision says where a commit's revision is written; the zero value: the
+	// revision is the commit.
+	Revision RevisionAt
+	Source   *VersionSource // what brings new versions here; nil: pushes to its path
+	Managed  bool    // managed: elsewhere; promobot learns what runs here and never writes
+	Deliver  Deliver
+	Merge    MergeBy
+	Method   string // merge, squash or rebase; "" for the first that is allowed
+	Newer    Newer
+	Batch    Batch
+	// VerifiedCommits says that GitHub makes and signs the commits.
+	VerifiedCommits bool
+	Line            int
+	Settings        []Setting
 }
+
+// RevisionAt is a value in a file of the environment that names the revision
+// (a hydrator's drySha): the file's path relative to the place, the value's path.
+type RevisionAt struct{ In, Value string }
+
+// VersionSource is what brings new versions to an environment.
+type VersionSource struct {
+	Kind       SourceKind
+	Repository string // owner/name, for releases and tags
+	Pattern    string // glob of tag names; "" for all
+	Prefix     string // cut off from a tag's name to make the version: "v"
+	Prerelease bool   // pre-releases count too
+	Type       string // event_type of the repository_dispatch
+	Version    string // path of the version in its client_payload, keys joined by dots
+	Line       int
+}
+
+// SourceKind is where versions come from.
+type SourceKind string
+
+// The kinds of sources.
+const (
+	Release  SourceKind = "release"
+	Tag      SourceKind = "tag"
+	Dispatch SourceKind = "dispatch"
+)
+
+// Deliver is how a promotion reaches the branch.
+type Deliver string
+
+// The ways of delivery.
+const (
+	ByPullRequest Deliver = "pull_request"
+	ByPush        Deliver = "push"
+)
+
+// MergeBy is who merges a pull request when promobot may.
+type MergeBy string
+
+// Who can merge.
+const (
+	MergeByPromobot MergeBy = "promobot"
+	MergeByGitHub   MergeBy = "github" // auto-merge
+	MergeByQueue    MergeBy = "queue"  // the merge queue
+)
+
+// Newer is what happens to an open promotion when something newer comes.
+type Newer string
+
+// What can happen when something newer comes.
+const (
+	NewerUpdates    Newer = "update"    // the open pull request moves on to it
+	NewerSupersedes Newer = "supersede" // the open one is closed, a new one opened
+	NewerQueues     Newer = "queue"     // one after the other, none left out
+)
