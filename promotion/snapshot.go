@@ -34,6 +34,7 @@ type Repository struct {
 // PullRequest is a pull request as GitHub shows it.
 type PullRequest struct {
 	Number      int
+	NodeID      string // by which GraphQL knows it
 	URL         string
 	Title, Body string
 	Open        bool
@@ -50,6 +51,7 @@ type PullRequest struct {
 	Base        string // base branch
 	Author      string
 	ByApp       bool // promobot's own App opened it
+	AutoMerge   bool // GitHub will merge it by itself when the rules are met
 	Labels      []string
 	// Commits counts the pull request's commits; Subjects are their messages,
 	// oldest first, read only where a rebase has to be told from a squash.

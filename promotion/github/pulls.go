@@ -230,14 +230,15 @@ func (r *Repository) pullRequest(p *gh.PullRequest, login string) (promotion.Pul
 		return promotion.PullRequest{}, fmt.Errorf("GitHub calls #%d %q, neither open nor closed", p.GetNumber(), cutLine(p.GetState(), 20))
 	}
 	out := promotion.PullRequest{
-		Number: p.GetNumber(), URL: p.GetHTMLURL(), Title: p.GetTitle(), Body: p.GetBody(),
+		Number: p.GetNumber(), NodeID: p.GetNodeID(), URL: p.GetHTMLURL(), Title: p.GetTitle(), Body: p.GetBody(),
 		Open: p.GetState() == "open", Draft: p.GetDraft(),
 		Merged: p.MergedAt != nil, MergedAt: p.GetMergedAt().Time, ClosedAt: p.GetClosedAt().Time,
 		Branch: head.GetRef(), Head: head.GetSHA(),
 		// The head's repository is null when the fork is gone.
 		Fork: head.GetRepo().GetID() != r.id, Base: base.GetRef(),
 		Author: p.GetUser().GetLogin(), ByApp: p.GetUser().GetLogin() == login && p.GetUser().GetType() == "Bot",
-		Commits: p.GetCommits(), Mergeable: p.GetMergeableState(),
+		AutoMerge: p.AutoMerge != nil,
+		Commits:   p.GetCommits(), Mergeable: p.GetMergeableState(),
 	}
 	if out.Merged {
 		out.MergeCommit, out.MergedBy = p.GetMergeCommitSHA(), p.GetMergedBy().GetLogin()

@@ -70,6 +70,12 @@ func TestPullRequestFields(t *testing.T) {
 		{"draft, labels", obj{"draft": true, "labels": []obj{{"name": "a"}, {"name": "b"}}}, with(func(p *promotion.PullRequest) {
 			p.Draft, p.Labels = true, []string{"a", "b"}
 		})},
+		{
+			"node id, auto-merge",
+			obj{"node_id": "PR_7", "auto_merge": obj{"merge_method": "squash", "enabled_by": obj{"login": login}}},
+			with(func(p *promotion.PullRequest) { p.NodeID, p.AutoMerge = "PR_7", true }),
+		},
+		{"no auto-merge", obj{"auto_merge": nil}, base},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

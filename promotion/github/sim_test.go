@@ -43,6 +43,9 @@ func TestOnePromotion(t *testing.T) {
 		Number: opened.Number, URL: fmt.Sprintf("%s/acme/shop/pull/%d", w.URL, opened.Number), Title: "qa: 1 → 2",
 		Body: "why\n\nPromotion-Id: abc\n", Open: true, Branch: branch, Head: head, Base: "main", Author: "promobot[bot]", ByApp: true,
 	}
+	if wantPull.NodeID = opened.NodeID; opened.NodeID == "" {
+		t.Error("the opened pull request has no node id")
+	}
 	if diff := cmp.Diff([]promotion.PullRequest{wantPull}, list); diff != "" {
 		t.Errorf("open pull requests (-want +got):\n%s", diff)
 	}
