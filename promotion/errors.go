@@ -15,6 +15,17 @@ var ErrConflict = errors.New("it changed meanwhile")
 // ErrNotFound means that there is none, and that is known for certain.
 var ErrNotFound = errors.New("not found")
 
+// ErrClean means that GitHub has nothing to wait for with a pull request, and so
+// refuses to merge it by itself later: it can be merged at once.
+var ErrClean = errors.New("it can be merged at once")
+
+// WaitError means not yet: a required check that has not ended, a review that
+// is missing, a merge that GitHub has not worked out. Nothing is wrong; look
+// again when something happened.
+type WaitError struct{ Reason string }
+
+func (e *WaitError) Error() string { return "not yet: " + e.Reason }
+
 // RefusedError is a refusal that repeating does not change: a rule, a missing
 // permission, an invalid request. A person has to act.
 type RefusedError struct{ Reason string }
