@@ -16,7 +16,7 @@ import (
 func carryOn(s *Snapshot, o *Observed, p state.Promotion) Decision {
 	d := underWay(s, o, p)
 	if d.Offer == nil {
-		d.Offer = &Offer{From: p.From, Landing: Landing{Commit: p.Landing, Revision: p.Revision, Origin: p.Origin}, Others: p.Others}
+		d.Offer = OfferOf(p)
 	}
 	return d
 }
@@ -78,15 +78,15 @@ func OpenedSentence(k Key, p state.Promotion, number int) string {
 func open(s *Snapshot, o *Observed, p state.Promotion) Decision {
 	pull := o.Pull
 	switch {
-	case pull.Base != s.Repository.DefaultBranch:
-		return stop(fmt.Sprintf("someone pointed #%d at %s; promobot leaves it to you. Point it back at %s, or close it", p.PullRequest, pull.Base, s.Repository.DefaultBranch))
+	case pull.Base != s.Base(o):
+		return stop(fmt.Sprintf("someone pointed #%d at %s; promobot leaves it to you. Point it back at %s, or close it", p.PullRequest, pull.Base, s.Base(o)))
 	case o.Head == "":
 		return wait(s, retryDoubt, fmt.Sprintf("the branch of #%d is gone, so GitHub is closing it", p.PullRequest))
-	case o.Head != p.Commit && p.Replaced != nil && o.Head == p.Replaced.Commit:
+	case o.Head != p.Head() && p.Replaced != nil && o.Head == p.Replaced.BranchHead():
 		return Decision{Standing: Waiting, Reason: "its branch is being moved on", Action: Advance{Promotion: p, Lease: o.Head}}
-	case o.Head != p.Commit:
+	case o.Head != p.Head():
 		return stop(fmt.Sprintf("someone pushed to the branch of #%d, so it is theirs: merge it, or close it and promobot goes on with what is newer", p.PullRequest))
-	case NeedsFresh(s.Chain, o):
+	case NeedsFresh(s.ChainOf(o), o):
 		return wait(s, retryMergeable, "what landed here is being looked at")
 	case o.Config.Mode <= config.Observe:
 		return stop(fmt.Sprintf("mode is observe: #%d is left to you", p.PullRequest))
@@ -108,13 +108,13 @@ func open(s *Snapshot, o *Observed, p state.Promotion) Decision {
 		np := newPromotion(s, o, offer, o.Content)
 		return move(o, p, np, offer, fmt.Sprintf("%s landed in %s", short(np.Revision), np.From))
 	// Built on the tip it cannot conflict: GitHub has not looked at it anew yet.
-	case o.Touched || pull.Mergeable == "dirty" && p.Base != s.Chain.Tip():
+	case o.Touched || pull.Mergeable == "dirty" && p.Base != s.ChainOf(o).Tip():
 		np := p
 		np.Rebuild++
 		np.Expected = o.Content.Expected
-		return move(o, p, np, nil, fmt.Sprintf("%s changed the same files", s.Repository.DefaultBranch))
+		return move(o, p, np, nil, fmt.Sprintf("%s changed the same files", s.Base(o)))
 	case promotionID(pull.Body) != p.ID && s.Now.Sub(p.Claimed) >= Bound:
-		return Decision{Standing: Waiting, Reason: "its text is being brought up to date", Action: Advance{Promotion: p, Lease: p.Commit}}
+		return Decision{Standing: Waiting, Reason: "its text is being brought up to date", Action: Advance{Promotion: p, Lease: p.Head()}}
 	}
 	return gate(s, o, p)
 }
@@ -122,7 +122,7 @@ func open(s *Snapshot, o *Observed, p state.Promotion) Decision {
 func promotionID(body string) string { return state.ParseTrailers(body)[state.TrailerID] }
 
 func comesFrom(o *Observed, from string) bool {
-	return slices.Contains(o.Config.From, from)
+	return slices.Contains(Offerers(o), from)
 }
 
 // move keeps the pull request, and puts something newer, or the same on today's
@@ -131,7 +131,7 @@ func move(o *Observed, p, np state.Promotion, offer *Offer, why string) Decision
 	np.Status, np.PullRequest, np.URL, np.Branch = state.Opened, p.PullRequest, p.URL, p.Branch
 	np.Replaced = &state.Replaced{
 		ID: p.ID, Revision: p.Revision, Origin: p.Origin, Attempt: p.Attempt,
-		From: p.From, Landing: p.Landing, Others: p.Others, Commit: p.Commit,
+		From: p.From, Landing: p.Landing, Others: p.Others, Read: p.Read, Commit: p.Commit, Head: p.Head(),
 	}
 	return Decision{
 		Standing: Waiting, Reason: why, Offer: offer,
@@ -173,17 +173,18 @@ func land(o *Observed, p state.Promotion) Decision {
 		ID: p.ID, Commit: r.Commit, Before: r.Before, Revision: p.Revision, Origin: p.Origin, From: p.From, At: p.Landing,
 		Method: r.Method, By: o.Pull.MergedBy, PullRequest: p.PullRequest, Expected: r.Expected, Actual: r.Actual, Time: o.Pull.MergedAt,
 	}
-	others := p.Others
+	took := *OfferOf(p)
 	if r.Replaced {
 		q := p.Replaced
-		l.ID, l.Revision, l.Origin, l.From, l.At, others = q.ID, q.Revision, q.Origin, q.From, q.Landing, q.Others
+		l.ID, l.Revision, l.Origin, l.From, l.At = q.ID, q.Revision, q.Origin, q.From, q.Landing
+		took = Offer{From: q.From, Landing: Landing{Commit: q.Landing, Revision: q.Revision, Origin: q.Origin, Read: q.Read}, Others: q.Others}
 		st.Promotion.Status, st.Promotion.Reason = state.Closed, fmt.Sprintf("#%d was merged while it still showed %s", p.PullRequest, short(q.Revision))
 	} else {
 		st.Promotion.Status, st.Promotion.By = state.Landed, o.Pull.MergedBy
 	}
 	st.Promotion.Ended, st.Promotion.Replaced = o.Pull.MergedAt, nil
 	st.Landing = &l
-	moveOn(&st, l.From, l.At, others, l.Revision, l.Origin)
+	moveOn(&st, took)
 	st.Sequence++
 	sentence := fmt.Sprintf("%s: #%d landed %s as %.10s, merged by %s", o.Key, p.PullRequest, short(l.Revision), l.Commit, orSomeone(l.By))
 	d := Decision{Standing: UpToDate, Reason: fmt.Sprintf("%s landed as %.10s", short(l.Revision), l.Commit)}
@@ -290,10 +291,10 @@ func passed(s *Snapshot, o *Observed, l Landing) bool {
 		}
 	}
 	for name, at := range o.Ledger.State.Position {
-		if includes(s.Chain, at.Revision, at.Origin, l) {
+		if includes(s, o, at.Revision, at.Origin, l) {
 			return true
 		}
-		if up := s.Upstream(o, name); up != nil && landedBy(s.Chain, up, l, at.Commit) {
+		if up := s.Upstream(o, name); up != nil && landedBy(s, up, l, at.Commit) {
 			return true
 		}
 	}
@@ -302,23 +303,31 @@ func passed(s *Snapshot, o *Observed, l Landing) bool {
 
 // includes says whether a revision is that of a landing, or followed it in the
 // environment that both come from.
-func includes(c Chain, revision, origin string, l Landing) bool {
+func includes(s *Snapshot, o *Observed, revision, origin string, l Landing) bool {
 	if revision == l.Revision {
 		return true
 	}
-	newer, known := c.Newer(revision, l.Revision)
-	return origin == l.Origin && known && newer
+	if revision == "" || origin != l.Origin {
+		return false
+	}
+	newer, known := s.orderOf(o.Key.Pipeline, origin).Newer(revision, l.Revision)
+	return known && newer
 }
 
 // landedBy says whether an environment is known to have landed a revision, or
-// one that followed it, up to a commit of the chain.
-func landedBy(c Chain, o *Observed, l Landing, commit string) bool {
+// one that followed it, up to a landing of its own.
+func landedBy(s *Snapshot, o *Observed, l Landing, commit string) bool {
+	order := s.order(o)
 	upTo := func(landed string) bool {
-		newer, known := c.Newer(landed, commit)
+		newer, known := order.Newer(landed, commit)
 		return known && !newer
 	}
-	for _, x := range o.Landings {
-		if includes(c, x.Revision, x.Origin, l) && upTo(x.Commit) {
+	landings := o.Landings
+	if o.Config.Managed && o.Ledger.State != nil {
+		landings = versionLandings(o)
+	}
+	for _, x := range landings {
+		if includes(s, o, x.Revision, x.Origin, l) && upTo(x.Commit) {
 			return true
 		}
 	}
@@ -326,7 +335,7 @@ func landedBy(c Chain, o *Observed, l Landing, commit string) bool {
 		return false
 	}
 	x := o.Ledger.State.Landing
-	return includes(c, x.Revision, x.Origin, l) && upTo(x.Commit)
+	return includes(s, o, x.Revision, x.Origin, l) && upTo(x.Commit)
 }
 
 // kindsGate shuts when a change is of a kind that does not merge by itself.

@@ -45,6 +45,9 @@ func decide(s *Snapshot, o *Observed) Decision {
 	if d, ok := newUpstreams(s, o); ok {
 		return d
 	}
+	if d, ok := accept(s, o); ok {
+		return d
+	}
 	if d, ok := liftHold(o); ok {
 		return d
 	}
@@ -71,11 +74,21 @@ func wait(s *Snapshot, again time.Duration, reason string) Decision {
 
 // begin adopts what stands as the baseline.
 func begin(s *Snapshot, o *Observed) Decision {
+	for _, f := range o.Config.From {
+		if up := s.Upstream(o, f); up != nil && up.Config.Managed && up.Ledger.State == nil {
+			return wait(s, retryDoubt, fmt.Sprintf("%s has no ledger to go by yet", f))
+		}
+	}
 	st := state.Environment{
 		Sequence: 1,
-		Baseline: state.Baseline{Commit: s.Chain.Tip(), Time: s.Now, Reconcile: o.Config.Reconcile},
+		Baseline: state.Baseline{Commit: s.ChainOf(o).Tip(), Time: s.Now, Reconcile: o.Config.Reconcile},
 	}
-	st.Position = positions(o, st.Baseline.Commit)
+	if v := newest(o); v != nil {
+		st.Versions = accepted(s, o, nil, *v)
+	}
+	for _, f := range Offerers(o) {
+		adopt(s, o, &st, f)
+	}
 	adopts := "what stands is adopted, only later changes travel"
 	if o.Config.Reconcile {
 		adopts = "what differs from its upstreams is proposed (start: reconcile)"
@@ -90,12 +103,31 @@ func begin(s *Snapshot, o *Observed) Decision {
 	}
 }
 
-func positions(o *Observed, commit string) map[string]state.Position {
-	m := map[string]state.Position{}
-	for _, f := range o.Config.From {
-		m[f] = state.Position{Commit: commit}
+// adopt takes what stands in an upstream as taken.
+func adopt(s *Snapshot, o *Observed, st *state.Environment, from string) {
+	if st.Position == nil {
+		st.Position = map[string]state.Position{}
 	}
-	return m
+	at := state.Position{Commit: st.Baseline.Commit}
+	if st.Baseline.Upstreams == nil {
+		st.Baseline.Upstreams = map[string]string{}
+	}
+	switch up := s.Upstream(o, from); {
+	case from == state.Source:
+		at = standingVersion(o, st)
+	case up != nil && up.Config.Managed:
+		at.Commit = newestAccepted(up.Ledger.State)
+	case up != nil:
+		at.Commit = s.ChainOf(up).Tip()
+	}
+	if o.Config.Read != "" && from != state.Source && len(o.Reads) > 0 {
+		at.Read = o.Reads[0].Commit
+		st.Baseline.Upstreams[state.ReadBranch] = at.Read
+	}
+	if at.Commit != st.Baseline.Commit {
+		st.Baseline.Upstreams[from] = at.Commit
+	}
+	st.Position[from] = at
 }
 
 // newUpstreams adopts what stands in upstreams that the environment did not
@@ -103,7 +135,7 @@ func positions(o *Observed, commit string) map[string]state.Position {
 func newUpstreams(s *Snapshot, o *Observed) (Decision, bool) {
 	st := o.Ledger.State.Clone()
 	var added []string
-	for _, f := range o.Config.From {
+	for _, f := range Offerers(o) {
 		if _, ok := st.Position[f]; !ok {
 			added = append(added, f)
 		}
@@ -111,11 +143,11 @@ func newUpstreams(s *Snapshot, o *Observed) (Decision, bool) {
 	if len(added) == 0 {
 		return Decision{}, false
 	}
-	if st.Position == nil {
-		st.Position = map[string]state.Position{}
-	}
-	for _, f := range added {
-		st.Position[f] = state.Position{Commit: s.Chain.Tip()}
+	for i, f := range added {
+		adopt(s, o, &st, f)
+		if f == state.Source {
+			added[i] = SourceName(o.Config.Source)
+		}
 	}
 	st.Sequence++
 	reason := fmt.Sprintf("now comes from %s; what stands there is adopted, only later changes travel", strings.Join(added, " and "))
@@ -148,7 +180,7 @@ func reopened(s *Snapshot, o *Observed) (Decision, bool) {
 	if p == nil || p.Status != state.Vetoed || o.Pull == nil || !o.Pull.Open || o.FreshFor == "" {
 		return Decision{}, false
 	}
-	if past, known := s.Chain.Newer(o.Ledger.State.Position[p.From].Commit, p.Landing); known && past {
+	if past, known := s.takenFrom(o, p.From).Newer(o.Ledger.State.Position[p.From].Commit, p.Landing); known && past {
 		return announceClose(o, *p, fmt.Sprintf("%s has taken something newer since", o.Key.Environment)), true
 	}
 	st := o.Ledger.State.Clone()
@@ -166,7 +198,7 @@ func reopened(s *Snapshot, o *Observed) (Decision, bool) {
 // next decides what to do with what is offered while nothing is under way.
 func next(s *Snapshot, o *Observed) Decision {
 	st := o.Ledger.State
-	if len(o.Config.From) == 0 {
+	if len(Offerers(o)) == 0 {
 		return Decision{Standing: Source, Reason: sourceReason(o)}
 	}
 	if p := st.Promotion; !mergeRecorded(st) && o.Pull != nil && o.Pull.Merged {
@@ -212,6 +244,12 @@ func next(s *Snapshot, o *Observed) Decision {
 func withOffer(d Decision, o *Offer) Decision { d.Offer = o; return d }
 
 func sourceReason(o *Observed) string {
+	if o.Config.Managed {
+		if len(o.Ledger.State.Versions) == 0 {
+			return fmt.Sprintf("nothing has come from %s yet", SourceName(o.Config.Source))
+		}
+		return fmt.Sprintf("%s runs here, says %s", o.Ledger.State.Versions[0].Name, SourceName(o.Config.Source))
+	}
 	if len(o.Landings) == 0 {
 		return "nothing has landed here since the baseline"
 	}
@@ -260,7 +298,7 @@ func refusal(rs []content.Refusal) string {
 // settle moves the position past an offer that changes nothing.
 func settle(o *Observed, offer *Offer) Decision {
 	st := o.Ledger.State.Clone()
-	moveOn(&st, offer.From, offer.Landing.Commit, offer.Others, offer.Landing.Revision, offer.Landing.Origin)
+	moveOn(&st, *offer)
 	st.Sequence++
 	reason := fmt.Sprintf("%s changes nothing here", short(offer.Landing.Revision))
 	return Decision{
@@ -269,13 +307,15 @@ func settle(o *Observed, offer *Offer) Decision {
 	}
 }
 
-func moveOn(st *state.Environment, from, landing string, others map[string]string, revision, origin string) {
+// moveOn takes an offer as taken.
+func moveOn(st *state.Environment, offer Offer) {
 	if st.Position == nil {
 		st.Position = map[string]state.Position{}
 	}
-	st.Position[from] = state.Position{Commit: landing, Revision: revision, Origin: origin}
-	for name, commit := range others {
-		st.Position[name] = state.Position{Commit: commit, Revision: revision, Origin: origin}
+	l := offer.Landing
+	st.Position[offer.From] = state.Position{Commit: l.Commit, Revision: l.Revision, Origin: l.Origin, Read: l.Read}
+	for name, commit := range offer.Others {
+		st.Position[name] = state.Position{Commit: commit, Revision: l.Revision, Origin: l.Origin, Read: l.Read}
 	}
 }
 
@@ -284,7 +324,7 @@ func moveOn(st *state.Environment, from, landing string, others map[string]strin
 func newPromotion(s *Snapshot, o *Observed, offer *Offer, c *content.Result) state.Promotion {
 	p := state.Promotion{
 		Status: state.Claimed, Revision: offer.Landing.Revision, Origin: offer.Landing.Origin, Attempt: 1,
-		From: offer.From, Landing: offer.Landing.Commit, Others: offer.Others, Expected: c.Expected,
+		From: offer.From, Landing: offer.Landing.Commit, Others: offer.Others, Read: offer.Landing.Read, Expected: c.Expected,
 	}
 	if last := o.Ledger.State.Promotion; last != nil && last.Revision == p.Revision && last.Landing == p.Landing {
 		p.Attempt = last.Attempt + 1

@@ -13,6 +13,7 @@ type Version struct {
 	Time       time.Time // published, tagged or received
 	URL        string    // of a page about it; "" when there is none
 	Prerelease bool      // GitHub's flag of a release; semantic versions say it by themselves
+	Letter     string    // id of the event that brought it, for what cannot be listed
 }
 
 // Rules are what a base branch asks of a pull request before it may be merged,

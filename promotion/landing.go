@@ -52,11 +52,8 @@ func rebased(messages []string, chain []Commit) bool {
 // promotion's when the environment's ledger recorded it; otherwise a person's,
 // whose commit is the revision and whose environment is its origin.
 func NameLanding(o *Observed, c Chain, i int) Landing {
-	at := c.Commits[i]
-	l := Landing{
-		Commit: at.ID, Index: i, Revision: at.ID, Origin: o.Key.Environment,
-		Time: at.Time, Author: at.Author, Subject: subject(at.Message),
-	}
+	l := Landing{Index: i, Origin: o.Key.Environment}
+	Describe(&l, c.Commits[i])
 	if o.Ledger.State == nil || o.Ledger.State.Landing == nil {
 		return l
 	}
@@ -68,6 +65,12 @@ func NameLanding(o *Observed, c Chain, i int) Landing {
 		l.Revision, l.Origin, l.Promotion, l.PullRequest = rec.Revision, rec.Origin, rec.ID, rec.PullRequest
 	}
 	return l
+}
+
+// Describe fills a landing in with what its commit says of itself.
+func Describe(l *Landing, at Commit) {
+	l.Commit, l.Revision = at.ID, at.ID
+	l.Time, l.Author, l.Subject = at.Time, at.Author, subject(at.Message)
 }
 
 func subject(message string) string {

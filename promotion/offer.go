@@ -7,72 +7,115 @@ import (
 	"slices"
 	"time"
 
+	"github.com/promobot/promobot/promotion/config"
 	"github.com/promobot/promobot/state"
 )
 
 // OfferTo is what is offered to an environment: its upstream's newest landing
-// above what was last taken from there. With several upstreams it is the
-// newest revision that landed in all of them with equal content. A nil offer
-// comes with the reason.
+// above what was last taken from there, or the oldest where none may be left
+// out. With several upstreams it is the newest revision that landed in all of
+// them with equal content. A nil offer comes with the reason.
 func OfferTo(s *Snapshot, o *Observed) (*Offer, string) {
 	if o.Ledger.State == nil {
 		return nil, "its ledger has not begun"
 	}
-	lists := make([][]Landing, len(o.Config.From))
-	for i, name := range o.Config.From {
-		up := s.find(Key{o.Key.Pipeline, name})
-		if up == nil {
-			return nil, fmt.Sprintf("%s is not part of this pipeline", name)
+	names := Offerers(o)
+	lists := make([][]Landing, len(names))
+	for i, name := range names {
+		from, reason := offererOf(s, o, name)
+		if reason != "" {
+			return nil, reason
 		}
-		if len(up.Doubts) > 0 {
-			return nil, fmt.Sprintf("%s is not known for certain: %s", name, up.Doubts[0])
-		}
-		if up.Ledger.Problem != "" {
-			return nil, fmt.Sprintf("%s is stopped: %s", name, up.Ledger.Problem)
-		}
-		if up.Ledger.State == nil {
-			return nil, fmt.Sprintf("%s has no ledger to go by yet", name)
-		}
-		if h := up.Ledger.State.Hold; h != nil && !lifted(up) {
-			return nil, fmt.Sprintf("%s is held: %s", name, h.Reason)
-		}
-		if pending(s, up) {
-			return nil, fmt.Sprintf("what landed in %s is being recorded", name)
-		}
-		newer, reason := above(s, o, up)
+		newer, reason := above(s, o, from)
 		if reason != "" {
 			return nil, reason
 		}
 		if len(newer) == 0 {
-			return nil, fmt.Sprintf("%s offers nothing newer", name)
+			return nil, fmt.Sprintf("%s offers nothing newer", from.title)
 		}
 		lists[i] = newer
 	}
 	if len(lists) == 0 {
 		return nil, ""
 	}
-	return common(o.Config.From, lists)
+	if o.Config.Read != "" && names[0] != state.Source {
+		for i := range lists {
+			lists[i] = readable(o, lists[i])
+		}
+		if len(lists[0]) == 0 {
+			return nil, fmt.Sprintf("%s does not hold what %s has yet", o.Config.Read, names[0])
+		}
+	}
+	if o.Config.Newer == config.NewerQueues {
+		for i := range lists {
+			slices.Reverse(lists[i])
+		}
+	}
+	return common(names, lists)
 }
 
-// above are an upstream's landings that are newer than what the environment
+// offerer is what offers landings to an environment.
+type offerer struct {
+	name, title string
+	landings    []Landing // newest first
+	order       Chain
+	branch      string
+	// versions that were forgotten are older than all that are known
+	forgets bool
+	up      *Observed // nil for the environment's own source
+}
+
+func offererOf(s *Snapshot, o *Observed, name string) (offerer, string) {
+	if name == state.Source {
+		if o.Config.Source != nil {
+			return offerer{name: name, title: SourceName(o.Config.Source), landings: versionLandings(o), order: s.takenFrom(o, name), forgets: true}, ""
+		}
+		return offerer{name: name, title: o.Config.Read, landings: o.Reads, order: s.takenFrom(o, name), branch: o.Config.Read}, ""
+	}
+	up := s.find(Key{o.Key.Pipeline, name})
+	switch {
+	case up == nil:
+		return offerer{}, fmt.Sprintf("%s is not part of this pipeline", name)
+	case len(up.Doubts) > 0:
+		return offerer{}, fmt.Sprintf("%s is not known for certain: %s", name, up.Doubts[0])
+	case up.Ledger.Problem != "":
+		return offerer{}, fmt.Sprintf("%s is stopped: %s", name, up.Ledger.Problem)
+	case up.Ledger.State == nil:
+		return offerer{}, fmt.Sprintf("%s has no ledger to go by yet", name)
+	}
+	if h := up.Ledger.State.Hold; h != nil && !lifted(up) {
+		return offerer{}, fmt.Sprintf("%s is held: %s", name, h.Reason)
+	}
+	if up.Config.Managed {
+		return offerer{name: name, title: name, landings: versionLandings(up), order: s.order(up), forgets: true, up: up}, ""
+	}
+	if pending(s, up) {
+		return offerer{}, fmt.Sprintf("what landed in %s is being recorded", name)
+	}
+	return offerer{name: name, title: name, landings: up.Landings, order: s.order(up), branch: s.Base(up), up: up}, ""
+}
+
+// above are an offerer's landings that are newer than what the environment
 // last took or refused, newest first.
-func above(s *Snapshot, o, up *Observed) (newer []Landing, doubt string) {
-	name := up.Key.Environment
-	floor, ok := o.Ledger.State.Position[name]
+func above(s *Snapshot, o *Observed, from offerer) (newer []Landing, doubt string) {
+	floor, ok := o.Ledger.State.Position[from.name]
 	if !ok {
-		return nil, fmt.Sprintf("%s is a new upstream", name)
+		return nil, fmt.Sprintf("%s is a new upstream", from.name)
 	}
 	floors := []string{floor.Commit}
 	if p := o.Ledger.State.Promotion; p != nil && p.Status == state.Vetoed {
-		if at := p.LandingOf(name); at != "" {
+		if at := p.LandingOf(from.name); at != "" {
 			floors = append(floors, at)
 		}
 	}
-	for _, l := range up.Landings {
+	for _, l := range from.landings {
 		for _, f := range floors {
-			n, known := s.Chain.Newer(l.Commit, f)
+			n, known := from.order.Newer(l.Commit, f)
+			if _, on := from.order.Index(f); !on && (from.forgets || f == "") {
+				n, known = true, true
+			}
 			if !known {
-				return nil, fmt.Sprintf("commit %.10s, up to which %s was taken over, is no longer in the history of %s", f, name, s.Repository.DefaultBranch)
+				return nil, fmt.Sprintf("commit %.10s, up to which %s was taken over, is no longer in the history of %s", f, from.title, from.branch)
 			}
 			if !n {
 				return newer, ""
@@ -80,7 +123,24 @@ func above(s *Snapshot, o, up *Observed) (newer []Landing, doubt string) {
 		}
 		newer = append(newer, l)
 	}
-	return append(newer, standing(s, o, up, floors)...), ""
+	if from.up != nil && !from.up.Config.Managed {
+		newer = append(newer, standing(s, o, from.up, floors)...)
+	}
+	return newer, ""
+}
+
+// readable are the landings whose revision the environment's own source branch
+// holds, each with the commit to read it from.
+func readable(o *Observed, ls []Landing) []Landing {
+	var out []Landing
+	for _, l := range ls {
+		i := slices.IndexFunc(o.Reads, func(r Landing) bool { return r.Revision == l.Revision })
+		if i >= 0 {
+			l.Read = o.Reads[i].Commit
+			out = append(out, l)
+		}
+	}
+	return out
 }
 
 // standing is what stands upstream, as if it had just landed, for an
@@ -91,11 +151,12 @@ func standing(s *Snapshot, o, up *Observed, floors []string) []Landing {
 	if !st.Baseline.Reconcile || at.Revision != "" || len(floors) > 1 {
 		return nil
 	}
-	i, on := s.Chain.Index(at.Commit)
+	chain := s.ChainOf(up)
+	i, on := chain.Index(at.Commit)
 	if !on {
 		return nil
 	}
-	c := s.Chain.Commits[i]
+	c := chain.Commits[i]
 	return []Landing{{
 		Commit: at.Commit, Index: i, Revision: at.Commit, Origin: up.Key.Environment,
 		Time: c.Time, Author: c.Author, Subject: subject(c.Message),
@@ -149,7 +210,7 @@ func pending(s *Snapshot, o *Observed) bool {
 	if o.Pull != nil && o.Pull.Merged {
 		return true
 	}
-	return NeedsFresh(s.Chain, o)
+	return NeedsFresh(s.ChainOf(o), o)
 }
 
 // mergeRecorded says whether no merge of the newest promotion's pull request
@@ -201,10 +262,15 @@ func Carried(s *Snapshot, o *Observed) *Offer {
 		return offer
 	}
 	p := o.Ledger.State.UnderWay()
-	if p == nil || s.Upstream(o, p.From) == nil || !comesFrom(o, p.From) {
+	if p == nil || !comesFrom(o, p.From) || p.From != state.Source && s.Upstream(o, p.From) == nil {
 		return nil
 	}
-	return &Offer{From: p.From, Landing: Landing{Commit: p.Landing, Revision: p.Revision, Origin: p.Origin}, Others: p.Others}
+	return OfferOf(*p)
+}
+
+// OfferOf is what a promotion carries.
+func OfferOf(p state.Promotion) *Offer {
+	return &Offer{From: p.From, Landing: Landing{Commit: p.Landing, Revision: p.Revision, Origin: p.Origin, Read: p.Read}, Others: p.Others}
 }
 
 // Upstream is another environment of the same pipeline.
@@ -229,6 +295,13 @@ func Carries(s *Snapshot, o *Observed, revision string) (has bool, at time.Time,
 	}
 	if st.Landing != nil && st.Landing.Revision == revision {
 		return true, st.Landing.Time, st.Landing.Commit
+	}
+	if o.Config.Managed {
+		for _, v := range st.Versions {
+			if v.Name == revision {
+				return true, v.Time, v.Commit
+			}
+		}
 	}
 	for _, p := range st.Position {
 		if p.Revision == revision {

@@ -5,6 +5,7 @@ package promotion
 // doubt only ever leads to waiting.
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/promobot/promobot/promotion/config"
@@ -86,6 +87,11 @@ type Landing struct {
 	Time        time.Time
 	Author      Person
 	Subject     string
+	// Read is the commit of the environment's own source branch that holds the
+	// content of this landing, for whom it is offered to.
+	Read string
+	// Version is set when a source brought it.
+	Version *state.Version
 }
 
 // Observed is one environment of a snapshot.
@@ -100,6 +106,12 @@ type Observed struct {
 	// Landings are the newest landings above the baseline, newest first. Empty:
 	// the baseline stands.
 	Landings []Landing
+	// Listed are the versions that the environment's source offers now, in the
+	// order in which it lists them; Brought are those that an event brought.
+	Listed, Brought []Version
+	// Reads is the history of the environment's own source branch, newest first,
+	// as far as it changes the projection.
+	Reads []Landing
 	// Pull is the pull request of the ledger's newest promotion. FreshFor is the
 	// base branch's tip that was known when it was read by itself rather than
 	// from a listing; "" when it was not. Candidates are the pull requests whose
@@ -139,6 +151,9 @@ type Snapshot struct {
 	Now        time.Time
 	Limits     config.Limits
 	Chain      Chain // of the default branch
+	// Branches are the histories of the other branches that environments stand
+	// on or are read from, by name. One that is not there is empty.
+	Branches map[string]Chain
 	// Environments are in the pipeline file's order, within a pipeline every
 	// one after its upstreams.
 	Environments []Observed
@@ -161,4 +176,49 @@ func (s *Snapshot) find(k Key) *Observed {
 		return nil
 	}
 	return &s.Environments[i]
+}
+
+// Base is the branch an environment stands on.
+func (s *Snapshot) Base(o *Observed) string {
+	return cmp.Or(o.Config.Branch, s.Repository.DefaultBranch)
+}
+
+// History is the chain of a branch; "" is the default branch.
+func (s *Snapshot) History(branch string) Chain {
+	if branch == "" || branch == s.Repository.DefaultBranch {
+		return s.Chain
+	}
+	return s.Branches[branch]
+}
+
+// ChainOf is the chain of the branch an environment stands on.
+func (s *Snapshot) ChainOf(o *Observed) Chain { return s.History(o.Config.Branch) }
+
+// order is the history in which an environment's landings stand: its branch's,
+// or, where promobot never writes, that of the versions its source brought.
+func (s *Snapshot) order(o *Observed) Chain {
+	if o.Config.Managed {
+		return versionChain(o.Ledger.State)
+	}
+	return s.ChainOf(o)
+}
+
+// orderOf is order by name; the history of nothing for an unknown name.
+func (s *Snapshot) orderOf(pipeline, environment string) Chain {
+	if o := s.find(Key{pipeline, environment}); o != nil {
+		return s.order(o)
+	}
+	return Chain{}
+}
+
+// takenFrom is the history in which an environment's positions in an upstream,
+// or in its own source, stand.
+func (s *Snapshot) takenFrom(o *Observed, name string) Chain {
+	switch {
+	case name != state.Source:
+		return s.orderOf(o.Key.Pipeline, name)
+	case o.Config.Source != nil:
+		return versionChain(o.Ledger.State)
+	}
+	return s.History(o.Config.Read)
 }

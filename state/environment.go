@@ -9,6 +9,7 @@ package state
 
 import (
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -27,6 +28,7 @@ const (
 	KindSettled  Kind = "settled"  // already there: the position moves, nothing is opened
 	KindClosed   Kind = "closed"   // promobot's closing of a pull request is done
 	KindResume   Kind = "resume"   // a hold is lifted
+	KindAccepted Kind = "accepted" // a source brought a new version
 )
 
 // Environment is the whole state of one environment of one pipeline.
@@ -34,6 +36,8 @@ type Environment struct {
 	Version  int      `json:"v"`
 	Sequence int      `json:"n"` // entries so far, the baseline being 1
 	Baseline Baseline `json:"baseline"`
+	// Versions are what the environment's source brought, newest first.
+	Versions []Version `json:"versions,omitempty"`
 	// Position is, for each upstream, where its content was last taken from:
 	// at the last landing or settling, else at the baseline.
 	Position map[string]Position `json:"position,omitempty"`
@@ -55,7 +59,48 @@ type Baseline struct {
 	// Reconcile says that differences standing at the baseline are offered too
 	// (`start: reconcile`).
 	Reconcile bool `json:"reconcile,omitempty"`
+	// Upstreams are the commits at which the upstreams stood that are on other
+	// branches.
+	Upstreams map[string]string `json:"upstreams,omitempty"`
 }
+
+// Of is the commit at which an upstream stood at the baseline.
+func (b Baseline) Of(upstream string) string {
+	if c := b.Upstreams[upstream]; c != "" {
+		return c
+	}
+	return b.Commit
+}
+
+// Source is the name under which an environment's own source stands beside its
+// upstreams. No environment can have it.
+const Source = "@source"
+
+// ReadBranch is the name under which the baseline keeps where the environment's
+// own source branch stood.
+const ReadBranch = "@read"
+
+// Version is a version that a source brought.
+type Version struct {
+	ID     string    `json:"id"` // stands for the commit that a version's landing has not
+	Name   string    `json:"name"`
+	Target string    `json:"target,omitempty"` // commit that it names
+	URL    string    `json:"url,omitempty"`
+	Time   time.Time `json:"time"`
+	// Commit is the base branch's tip when it was accepted: its check run stands there.
+	Commit string `json:"commit,omitempty"`
+	// Letter is the event that brought it, where nothing else can be asked.
+	Letter string `json:"letter,omitempty"`
+}
+
+// VersionsKept is how many versions a ledger keeps.
+const VersionsKept = 20
+
+// BaseVersion is the id of what stood before the first version.
+var BaseVersion = Hash("version")[:40]
+
+// VersionID is the id of a version accepted after the one with the id before.
+func VersionID(before, name, target string) string { return Hash("version", before, name, target)[:40] }
 
 // Position is a landing of an upstream: its commit on the base branch and the
 // revision it carried. Revision is empty at the baseline.
@@ -64,6 +109,9 @@ type Position struct {
 	Revision string `json:"revision,omitempty"`
 	// Origin is the environment in which the revision first landed.
 	Origin string `json:"origin,omitempty"`
+	// Read is the commit of the environment's own source branch that the content
+	// was taken from.
+	Read string `json:"read,omitempty"`
 }
 
 // Status is how far a promotion has got.
@@ -93,6 +141,9 @@ type Promotion struct {
 	Rebuild  int    `json:"rebuild,omitempty"`
 	From     string `json:"from"` // upstream environment
 	Landing  string `json:"at"`   // the upstream's landing: its commit on the base branch
+	// Read is the commit of the environment's own source branch that the content
+	// comes from; "" where it comes from the upstream's landing.
+	Read string `json:"read,omitempty"`
 	// Others are the landings of the other upstreams, where there are several.
 	Others   map[string]string `json:"others,omitempty"`
 	Base     string            `json:"base"` // commit of the base branch it was built on
@@ -110,7 +161,42 @@ type Promotion struct {
 	// Replaced is the promotion whose pull request this one moved on, as long
 	// as the branch may still show it.
 	Replaced *Replaced `json:"replaced,omitempty"`
+	// Supersedes is the pull request that was closed for this one.
+	Supersedes int `json:"supersedes,omitempty"`
+	// Attempts are the times it was built anew, newest last.
+	Attempts []Rebuild `json:"attempts,omitempty"`
+	// Age is how old the base was when the ledger entry was made.
+	Age time.Duration `json:"age,omitempty"`
+	// Batch is set when it travels together with others.
+	Batch *Batch `json:"batch,omitempty"`
 }
+
+// Head is the head of its branch: its own commit, or that of the last one of its batch.
+func (p Promotion) Head() string {
+	if p.Batch != nil {
+		return p.Batch.Head
+	}
+	return p.Commit
+}
+
+// Batch is what promotions that travel in one pull request have in common.
+type Batch struct {
+	ID      string   `json:"id"`
+	Members []string `json:"members"` // the pipelines, in the order of their commits
+	Head    string   `json:"head"`    // the last one's commit
+	Build   int      `json:"build"`   // how many times it was built
+}
+
+// Rebuild is one more attempt to put a promotion on the base branch.
+type Rebuild struct {
+	Why  string    `json:"why"`
+	From string    `json:"from"` // base it was built on before
+	To   string    `json:"to"`
+	Time time.Time `json:"time"`
+}
+
+// RebuildsKept is how many attempts a ledger entry lists.
+const RebuildsKept = 10
 
 // LandingOf is the landing of an upstream that the promotion carries, "" when
 // it carries nothing of that upstream.
@@ -130,7 +216,18 @@ type Replaced struct {
 	From     string            `json:"from"`
 	Landing  string            `json:"at"`
 	Others   map[string]string `json:"others,omitempty"`
+	Read     string            `json:"read,omitempty"`
 	Commit   string            `json:"commit"`
+	// Head is the branch's head then.
+	Head string `json:"head,omitempty"`
+}
+
+// BranchHead is the head of the branch then.
+func (r Replaced) BranchHead() string {
+	if r.Head != "" {
+		return r.Head
+	}
+	return r.Commit
 }
 
 // Landing is a promotion that was merged.
@@ -166,6 +263,8 @@ type Hold struct {
 func (e Environment) Clone() Environment {
 	c := e
 	c.Position = maps.Clone(e.Position)
+	c.Baseline.Upstreams = maps.Clone(e.Baseline.Upstreams)
+	c.Versions = slices.Clone(e.Versions)
 	if e.Landing != nil {
 		l := *e.Landing
 		c.Landing = &l
@@ -173,6 +272,12 @@ func (e Environment) Clone() Environment {
 	if e.Promotion != nil {
 		p := *e.Promotion
 		p.Others = maps.Clone(p.Others)
+		p.Attempts = slices.Clone(p.Attempts)
+		if p.Batch != nil {
+			b := *p.Batch
+			b.Members = slices.Clone(b.Members)
+			p.Batch = &b
+		}
 		if p.Replaced != nil {
 			r := *p.Replaced
 			r.Others = maps.Clone(r.Others)

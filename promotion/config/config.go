@@ -111,7 +111,7 @@ type Environment struct {
 	// revision is the commit.
 	Revision RevisionAt
 	Source   *VersionSource // what brings new versions here; nil: pushes to its path
-	Managed  bool    // managed: elsewhere; promobot learns what runs here and never writes
+	Managed  bool           // managed: elsewhere; promobot learns what runs here and never writes
 	Deliver  Deliver
 	Merge    MergeBy
 	Method   string // merge, squash or rebase; "" for the first that is allowed

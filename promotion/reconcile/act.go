@@ -82,7 +82,7 @@ func (r *Reconciler) entries(ctx context.Context, v *view, ds []promotion.Decisi
 			es = append(es, entry{observed: o, kind: a.Kind, sentence: a.Sentence, state: a.State, leaves: leftBehind(v, a)})
 		case promotion.Claim:
 			p := a.Promotion
-			p.Base, p.Claimed = s.Chain.Tip(), s.Now
+			p.Base, p.Claimed = s.ChainOf(o).Tip(), s.Now
 			t, err := r.text(ctx, v, o, &ds[i], p)
 			if err != nil {
 				return nil, nil, err
@@ -294,7 +294,7 @@ func (r *Reconciler) open(ctx context.Context, v *view, st *step) (promotion.Pul
 	}
 	c := st.o.Config
 	return r.github.CreatePullRequest(ctx, NewPullRequest{
-		Branch: st.p.Branch, Base: v.snapshot.Repository.DefaultBranch,
+		Branch: st.p.Branch, Base: v.snapshot.Base(st.o),
 		Title: texts.Title(t), Body: texts.Body(t),
 		Labels: c.Labels, Assignees: c.Assignees, Reviewers: c.Reviewers,
 	})

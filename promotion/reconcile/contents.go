@@ -24,6 +24,8 @@ type job struct {
 	then  func(content.Result)
 	// actual is the target at the landed commit, where that is what is asked.
 	actual *content.Side
+	// version is what is promoted instead of files, and what was before it.
+	version, before string
 }
 
 // readContents computes what every offer changes, and what every merged pull
@@ -37,11 +39,12 @@ func (r *Reconciler) readContents(ctx context.Context, v *view) (fetched bool, e
 			continue
 		}
 		if offer := promotion.Carried(s, o); offer != nil {
-			in, err := r.input(ctx, s, o, *offer, s.Chain.Tip())
-			jobs = keep(jobs, o, err, job{o: o, input: in, then: func(res content.Result) {
+			j, err := r.input(ctx, s, o, *offer, s.ChainOf(o).Tip())
+			j.then = func(res content.Result) {
 				o.Content = &res
 				o.Touched = touched(s, o, res)
-			}})
+			}
+			jobs = keep(jobs, o, err, j)
 		}
 		if o.Resolved != nil {
 			j, err := r.landed(ctx, s, o)
@@ -54,7 +57,7 @@ func (r *Reconciler) readContents(ctx context.Context, v *view) (fetched bool, e
 	var ids []string
 	for i := range jobs {
 		j := &jobs[i]
-		j.id = r.fingerprint(&j.input)
+		j.id = r.fingerprint(j)
 		if _, known := r.memory.computed[j.id]; !known {
 			ids = append(ids, content.Needs(j.input)...)
 		}
@@ -86,7 +89,7 @@ func (r *Reconciler) compute(j job, blobs content.Blobs) {
 	res, known := r.memory.computed[j.id]
 	var err error
 	if !known {
-		if res, err = content.Compute(j.input); err == nil {
+		if res, err = computed(j); err == nil {
 			r.memory.computed[j.id] = res
 		}
 	}
@@ -110,9 +113,34 @@ func (r *Reconciler) compute(j job, blobs content.Blobs) {
 	j.then(res)
 }
 
+// computed applies definition 8. Where a version is promoted, upstream is the
+// target's own with the version in its place.
+func computed(j job) (content.Result, error) {
+	if j.version == "" {
+		return content.Compute(j.input)
+	}
+	in := j.input
+	var refused []content.Refusal
+	var err error
+	if in.Upstream, in.Blobs, refused, err = content.WithVersion(in.TargetNow, in.Blobs, j.version); err != nil {
+		return content.Result{}, err
+	}
+	if in.UpstreamThen = in.TargetBaseline; j.before != "" {
+		if in.UpstreamThen, in.Blobs, _, err = content.WithVersion(in.TargetNow, in.Blobs, j.before); err != nil {
+			return content.Result{}, err
+		}
+	}
+	in.UpstreamBaseline, in.AllowMoving = in.TargetBaseline, true
+	res, err := content.Compute(in)
+	res.Refused = append(res.Refused, refused...)
+	return res, err
+}
+
 // fingerprint hashes all that a content is computed from, blobs by their ids.
-func (r *Reconciler) fingerprint(in *content.Input) string {
+func (r *Reconciler) fingerprint(j *job) string {
 	h := sha256.New()
+	in := &j.input
+	fmt.Fprintf(h, "%q %q\n", j.version, j.before)
 	fmt.Fprintf(h, "%q %q %t %t %q\n", in.Source, in.Target, in.Reconcile, in.AllowMoving, in.Never)
 	var line []byte
 	for _, s := range []content.Side{in.Upstream, in.UpstreamThen, in.TargetNow, in.UpstreamBaseline, in.TargetBaseline} {
@@ -127,56 +155,71 @@ func (r *Reconciler) fingerprint(in *content.Input) string {
 }
 
 // input gathers the sides of definition 8 for an offer, on a base commit.
-func (r *Reconciler) input(ctx context.Context, s *promotion.Snapshot, o *promotion.Observed, offer promotion.Offer, base string) (content.Input, error) {
+func (r *Reconciler) input(ctx context.Context, s *promotion.Snapshot, o *promotion.Observed, offer promotion.Offer, base string) (job, error) {
 	st := o.Ledger.State
-	up := s.Upstream(o, offer.From)
-	in := content.Input{Source: offer.From, Target: o.Key.Environment}
-	if up == nil {
-		return in, fmt.Errorf("%s has no upstream %s", o.Key, offer.From)
-	}
+	place := o.Config.Place
 	position := st.Position[offer.From]
-	in.Reconcile = st.Baseline.Reconcile && position.Revision == ""
+	j := job{o: o, input: content.Input{Source: offer.From, Target: o.Key.Environment}}
+	in := &j.input
+	now, then, first := offer.Landing.Commit, position.Commit, st.Baseline.Of(offer.From)
+	up := s.Upstream(o, offer.From)
+	switch {
+	case offer.From == state.Source && o.Config.Source == nil:
+		in.Source = o.Config.Read
+	case offer.From == state.Source, up != nil && up.Config.Managed:
+		// Filled in when the target's files have been read.
+		j.version, j.before = offer.Landing.Revision, position.Revision
+		now, then, first = "", "", ""
+	case up == nil:
+		return j, fmt.Errorf("%s has no upstream %s", o.Key, offer.From)
+	case o.Config.Read != "":
+		now, then, first = offer.Landing.Read, position.Read, st.Baseline.Of(state.ReadBranch)
+	default:
+		place = up.Config.Place
+	}
+	in.Reconcile = st.Baseline.Reconcile && position.Revision == "" && j.version == ""
 	for _, x := range []struct {
 		into   *content.Side
 		place  content.Place
 		commit string
 	}{
-		{&in.Upstream, up.Config.Place, offer.Landing.Commit},
-		{&in.UpstreamThen, up.Config.Place, position.Commit},
-		{&in.UpstreamBaseline, up.Config.Place, st.Baseline.Commit},
+		{&in.Upstream, place, now},
+		{&in.UpstreamThen, place, then},
+		{&in.UpstreamBaseline, place, first},
 		{&in.TargetNow, o.Config.Place, base},
 		{&in.TargetBaseline, o.Config.Place, st.Baseline.Commit},
 	} {
 		side, err := r.side(ctx, x.place, x.commit)
 		if err != nil {
-			return in, err
+			return j, err
 		}
 		*x.into = side
 	}
-	return in, nil
+	return j, nil
 }
 
 // landed asks what a merged pull request should have made of the base before
 // it, to be compared with what it did make.
 func (r *Reconciler) landed(ctx context.Context, s *promotion.Snapshot, o *promotion.Observed) (job, error) {
 	p := o.Ledger.State.Promotion
-	offer := promotion.Offer{From: p.From, Landing: promotion.Landing{Commit: p.Landing, Revision: p.Revision, Origin: p.Origin}}
-	if o.Resolved.Replaced {
-		offer = promotion.Offer{From: p.Replaced.From, Landing: promotion.Landing{Commit: p.Replaced.Landing, Revision: p.Replaced.Revision, Origin: p.Replaced.Origin}}
+	offer := *promotion.OfferOf(*p)
+	if q := p.Replaced; o.Resolved.Replaced {
+		offer = promotion.Offer{From: q.From, Landing: promotion.Landing{Commit: q.Landing, Revision: q.Revision, Origin: q.Origin, Read: q.Read}}
 	}
 	actual, err := r.side(ctx, o.Config.Place, o.Resolved.Commit)
 	if err != nil {
 		return job{}, err
 	}
 	o.Resolved.Expected = p.Expected
-	j := job{o: o, actual: &actual, then: func(content.Result) {}}
-	if s.Upstream(o, offer.From) == nil {
+	if offer.From != state.Source && s.Upstream(o, offer.From) == nil {
 		// The pipeline file has changed since; what was claimed is what counts.
-		return j, nil
+		return job{o: o, actual: &actual, then: func(content.Result) {}}, nil
 	}
-	if j.input, err = r.input(ctx, s, o, offer, o.Resolved.Before); err != nil {
+	j, err := r.input(ctx, s, o, offer, o.Resolved.Before)
+	if err != nil {
 		return job{}, err
 	}
+	j.actual = &actual
 	j.then = func(res content.Result) {
 		if len(res.Refused) == 0 {
 			o.Resolved.Expected = res.Expected
@@ -192,7 +235,8 @@ func touched(s *promotion.Snapshot, o *promotion.Observed, res content.Result) b
 	if p == nil || p.Status != state.Opened {
 		return false
 	}
-	built, on := s.Chain.Index(p.Base)
+	chain := s.ChainOf(o)
+	built, on := chain.Index(p.Base)
 	if !on {
 		return true
 	}
@@ -200,7 +244,7 @@ func touched(s *promotion.Snapshot, o *promotion.Observed, res content.Result) b
 	for _, e := range res.Edits {
 		files[e.Path] = true
 	}
-	for _, c := range s.Chain.Commits[:built] {
+	for _, c := range chain.Commits[:built] {
 		for _, f := range c.Changed {
 			if files[f] {
 				return true

@@ -22,19 +22,18 @@ func (r *Reconciler) text(ctx context.Context, v *view, o *promotion.Observed, d
 		Repository: s.Repository, Pipeline: o.Pipeline, Config: o.Config, State: p, Decision: *d,
 		Now: s.Now, Way: way(s, o.Key.Pipeline, p.Revision, o.Key.Environment),
 	}
-	up := s.Upstream(o, p.From)
-	if up == nil || o.Ledger.State == nil {
+	from, before, after := carriedOver(s, o, p)
+	if from == nil || before == "" {
 		return t, nil
 	}
-	t.Before = o.Ledger.State.Position[p.From].Commit
-	if t.Before == "" || t.Before == p.Landing {
+	if t.Before = before; before == after {
 		return t, nil
 	}
-	k := span{t.Before, p.Landing, up.Config.Place.Dir}
+	k := span{t.Before, after, from.Config.Place.Dir}
 	brings, known := r.memory.brings[k]
 	if !known {
 		var err error
-		if brings, err = r.git.Between(ctx, t.Before, p.Landing, places(up), bringsShown+1); err != nil {
+		if brings, err = r.git.Between(ctx, t.Before, after, places(from), bringsShown+1); err != nil {
 			return t, fmt.Errorf("read what %s brings: %w", o.Key, err)
 		}
 		r.memory.brings[k] = brings
@@ -44,6 +43,25 @@ func (r *Reconciler) text(ctx context.Context, v *view, o *promotion.Observed, d
 	}
 	t.Brings = brings
 	return t, nil
+}
+
+// carriedOver is the part of a history that a promotion brings: whose it is, and
+// between which commits. A version brings none that could be read here.
+func carriedOver(s *promotion.Snapshot, o *promotion.Observed, p state.Promotion) (of *promotion.Observed, before, after string) {
+	if o.Ledger.State == nil {
+		return nil, "", ""
+	}
+	at := o.Ledger.State.Position[p.From]
+	up := s.Upstream(o, p.From)
+	switch {
+	case p.Read != "":
+		return o, at.Read, p.Read
+	case p.From == state.Source && o.Config.Source == nil:
+		return o, at.Commit, p.Landing
+	case up == nil || up.Config.Managed:
+		return nil, "", ""
+	}
+	return up, at.Commit, p.Landing
 }
 
 func places(o *promotion.Observed) []string {

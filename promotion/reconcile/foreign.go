@@ -25,7 +25,7 @@ func (r *Reconciler) showForeign(ctx context.Context, v *view, write writer) err
 	}
 	for i := range v.pulls {
 		p := &v.pulls[i]
-		if mine(*p) || p.Base != s.Repository.DefaultBranch {
+		if mine(*p) {
 			continue
 		}
 		paths, known := r.memory.touches[p.Head]
@@ -39,7 +39,13 @@ func (r *Reconciler) showForeign(ctx context.Context, v *view, write writer) err
 			}
 			r.memory.touches[p.Head] = paths
 		}
-		f := texts.Foreign{Repository: s.Repository, Number: p.Number, Reaches: reaches(s, paths)}
+		f := texts.Foreign{Repository: s.Repository, Number: p.Number, Reaches: reaches(s, p.Base, paths)}
+		if p.Base != s.Repository.DefaultBranch {
+			if len(f.Reaches) > 0 && !write(p.Head, texts.ForeignCheck(f), nil) {
+				return nil
+			}
+			continue
+		}
 		var err error
 		if f.Shared, err = r.shared(ctx, v, paths); err != nil {
 			return err
@@ -60,7 +66,7 @@ func (r *Reconciler) showForeign(ctx context.Context, v *view, write writer) err
 
 // reaches are the environments whose projection paths belong to, and where a
 // change there travels on to.
-func reaches(s *promotion.Snapshot, paths []string) []texts.Reach {
+func reaches(s *promotion.Snapshot, base string, paths []string) []texts.Reach {
 	byDir := map[string][]string{}
 	for _, p := range paths {
 		for dir := path.Dir(p); ; dir = path.Dir(dir) {
@@ -77,7 +83,7 @@ func reaches(s *promotion.Snapshot, paths []string) []texts.Reach {
 	for i := range s.Environments {
 		o := &s.Environments[i]
 		below := byDir[o.Config.Place.Dir]
-		if len(below) == 0 {
+		if len(below) == 0 || s.Base(o) != base {
 			continue
 		}
 		m, err := content.Compile(o.Config.Place)

@@ -5,71 +5,91 @@ package reconcile
 // inside a file are promoted, digests before and after tell the rest.
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"path"
+	"slices"
+	"strings"
 
 	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/config"
 	"github.com/promobot/promobot/promotion/content"
 	"github.com/promobot/promobot/state"
 )
 
-// landingsKept is how many landings are looked for in an environment that is
-// one of several upstreams, whose newest common revision is wanted.
+// landingsKept is how many landings are looked for where more than the newest
+// may be offered: several upstreams have to agree, or none may be left out.
 const landingsKept = 20
 
 type changeKey struct{ place, commit string }
 
 // changed is what one commit did to one projection.
 type changed struct {
-	landing bool
-	digest  string
+	landing  bool
+	digest   string
+	revision string // as the commit names it; "" where the revision is the commit
+}
+
+// track is a history that is looked through for what changes a projection: an
+// environment's own branch, or the one it is read from.
+type track struct {
+	o       *promotion.Observed
+	key     string // of the place
+	chain   promotion.Chain
+	matcher *content.Matcher
+	floor   int  // index of the commit from which on nothing counts
+	limit   int  // how many are wanted
+	read    bool // its source branch
+	at      []int
+	next    int
+}
+
+func (t *track) found() *[]promotion.Landing {
+	if t.read {
+		return &t.o.Reads
+	}
+	return &t.o.Landings
 }
 
 // candidate is a commit that touches files of an environment's place.
 type candidate struct {
-	o      *promotion.Observed
-	place  string // hashed
-	index  int
-	before content.Side
-	after  content.Side
+	t             *track
+	index         int
+	before, after content.Side
 }
 
 // readLandings finds the newest landings of every environment above its
 // baseline. It says whether it needed the network.
 func (r *Reconciler) readLandings(ctx context.Context, v *view) (fetched bool, err error) {
 	s := v.snapshot
-	touching := r.touches(s)
-	want := map[string]int{}
-	for i := range s.Environments {
-		if o := &s.Environments[i]; len(o.Config.From) > 1 {
-			for _, f := range o.Config.From {
-				want[o.Key.Pipeline+"\x00"+f] = landingsKept
-			}
-		}
-	}
-	at := make([]int, len(s.Environments)) // next candidate of each environment
+	tracks := r.tracks(s)
+	r.touches(tracks)
 	for {
 		var unknown []candidate
-		for i := range s.Environments {
-			o := &s.Environments[i]
-			limit := max(1, want[o.Key.Pipeline+"\x00"+o.Key.Environment])
-			for at[i] < len(touching[i]) && len(o.Landings) < limit {
-				index := touching[i][at[i]]
-				k := changeKey{r.placeKey(o.Config.Place), s.Chain.Commits[index].ID}
-				c, known := r.memory.changes[k]
+		for _, t := range tracks {
+			into := t.found()
+			for t.next < len(t.at) && len(*into) < t.limit {
+				index := t.at[t.next]
+				c, known := r.memory.changes[changeKey{t.key, t.chain.Commits[index].ID}]
 				if !known {
-					unknown = append(unknown, candidate{o: o, place: k.place, index: index})
+					unknown = append(unknown, candidate{t: t, index: index})
 					break
 				}
-				at[i]++
-				if c.landing {
-					addLanding(s, o, index, c.digest)
+				t.next++
+				switch {
+				case c.landing && t.read:
+					l := promotion.Landing{Index: index, Digest: c.digest, Origin: t.o.Key.Environment}
+					promotion.Describe(&l, t.chain.Commits[index])
+					l.Revision = cmp.Or(c.revision, l.Revision)
+					*into = append(*into, l)
+				case c.landing:
+					addLanding(s, t.o, index, c)
 				}
 			}
-			if at[i] >= len(touching[i]) && len(o.Landings) == 0 {
-				addRecorded(s, o)
+			if t.next >= len(t.at) && len(*into) == 0 && !t.read {
+				addRecorded(s, t.o)
 			}
 		}
 		if len(unknown) == 0 {
@@ -81,6 +101,85 @@ func (r *Reconciler) readLandings(ctx context.Context, v *view) (fetched bool, e
 		}
 		fetched = fetched || used
 	}
+}
+
+// tracks are the histories to be looked through.
+func (r *Reconciler) tracks(s *promotion.Snapshot) []*track {
+	want := map[promotion.Key]int{}
+	for i := range s.Environments {
+		if o := &s.Environments[i]; len(o.Config.From) > 1 || o.Config.Newer == config.NewerQueues || o.Config.Read != "" {
+			for _, f := range o.Config.From {
+				want[promotion.Key{Pipeline: o.Key.Pipeline, Environment: f}] = landingsKept
+			}
+		}
+	}
+	var ts []*track
+	for i := range s.Environments {
+		o := &s.Environments[i]
+		if o.Config.Managed || !o.Config.Present {
+			continue
+		}
+		m, err := r.matcher(o.Config)
+		if err != nil {
+			o.Doubts = append(o.Doubts, fmt.Sprintf("its place cannot be read: %v", err))
+			continue
+		}
+		t := track{o: o, key: r.trackKey(o), matcher: m}
+		if o.Config.Read != "" {
+			read := t
+			read.read, read.chain, read.limit = true, s.History(o.Config.Read), landingsKept
+			ts = append(ts, readTrack(&read))
+		}
+		if o.Ledger.State == nil {
+			continue
+		}
+		t.chain, t.limit = s.ChainOf(o), max(1, want[o.Key])
+		base, on := t.chain.Index(o.Ledger.State.Baseline.Commit)
+		switch {
+		case on:
+			t.floor = base
+		case o.Ledger.State.Baseline.Commit == "": // the branch was not there yet
+			t.floor = len(t.chain.Commits)
+		default:
+			o.Ledger.Problem = fmt.Sprintf("commit %.10s, at which it was first seen, is no longer in the history of %s; delete %s to begin anew from what stands",
+				o.Ledger.State.Baseline.Commit, s.Base(o), o.Ledger.Ref)
+			continue
+		}
+		ts = append(ts, &t)
+	}
+	return ts
+}
+
+// readTrack looks through a source branch down to what was last taken from it,
+// or only at what stands there when nothing was.
+func readTrack(t *track) *track {
+	t.floor = len(t.chain.Commits)
+	st := t.o.Ledger.State
+	if st == nil {
+		if tip := t.chain.Tip(); tip != "" {
+			t.floor = 0
+			t.o.Reads = []promotion.Landing{{Commit: tip}}
+		}
+		return t
+	}
+	for _, from := range promotion.Offerers(t.o) {
+		at := cmp.Or(st.Position[from].Read, st.Position[from].Commit)
+		if i, on := t.chain.Index(at); on {
+			t.floor = min(t.floor, i)
+		}
+	}
+	// What was last taken may be offered again, by a revision that changed nothing.
+	t.floor = min(t.floor+1, len(t.chain.Commits))
+	return t
+}
+
+// trackKey is all that a landing of an environment depends on besides the commit.
+func (r *Reconciler) trackKey(o *promotion.Observed) string {
+	key := r.placeKey(o.Config.Place)
+	if o.Config.Revision.In != "" {
+		key += "\x00" + o.Config.Revision.In + "\x00" + o.Config.Revision.Value
+	}
+	return key
 }
 
 // placeKey is a place as a key: every resolved place has items of its own.
@@ -98,12 +197,15 @@ func (r *Reconciler) placeKey(p content.Place) string {
 }
 
 // addLanding names a landing and adds it, unless it is part of one that is there.
-func addLanding(s *promotion.Snapshot, o *promotion.Observed, index int, digest string) {
+func addLanding(s *promotion.Snapshot, o *promotion.Observed, index int, c changed) {
 	if len(o.Landings) == 0 && recordedIndex(s, o) < index {
 		addRecorded(s, o)
 	}
-	l := promotion.NameLanding(o, s.Chain, index)
-	l.Digest = digest
+	l := promotion.NameLanding(o, s.ChainOf(o), index)
+	l.Digest = c.digest
+	if l.Promotion == "" {
+		l.Revision = cmp.Or(c.revision, l.Revision)
+	}
 	if n := len(o.Landings); n > 0 && o.Landings[n-1].Commit == l.Commit {
 		return
 	}
@@ -114,69 +216,68 @@ func addLanding(s *promotion.Snapshot, o *promotion.Observed, index int, digest 
 // past its end.
 func recordedIndex(s *promotion.Snapshot, o *promotion.Observed) int {
 	if st := o.Ledger.State; st != nil && st.Landing != nil {
-		if i, on := s.Chain.Index(st.Landing.Commit); on {
+		if i, on := s.ChainOf(o).Index(st.Landing.Commit); on {
 			return i
 		}
 	}
-	return len(s.Chain.Commits)
+	return len(s.ChainOf(o).Commits)
 }
 
 // addRecorded adds the ledger's newest landing where history alone does not
 // show it, since the pipeline file has changed what the projection is.
 func addRecorded(s *promotion.Snapshot, o *promotion.Observed) {
-	if i := recordedIndex(s, o); i < len(s.Chain.Commits) {
-		l := promotion.NameLanding(o, s.Chain, i)
+	if i := recordedIndex(s, o); i < len(s.ChainOf(o).Commits) {
+		l := promotion.NameLanding(o, s.ChainOf(o), i)
 		l.Digest = o.Ledger.State.Landing.Actual
 		o.Landings = append(o.Landings, l)
 	}
 }
 
-// touches lists, for every environment, the commits above its baseline that
-// touch files of its place, newest first.
-func (r *Reconciler) touches(s *promotion.Snapshot) [][]int {
-	owns := make([]*content.Matcher, len(s.Environments))
-	floor := make([]int, len(s.Environments))
-	byDir := map[string][]int{}
-	deepest := 0
-	for i := range s.Environments {
-		o := &s.Environments[i]
-		if o.Ledger.State == nil {
-			continue
+// touches lists, for every track, the commits above its floor that touch files
+// of its place, newest first. The tracks of one branch are looked through
+// together.
+func (r *Reconciler) touches(tracks []*track) {
+	byTip := map[string][]*track{}
+	for _, t := range tracks {
+		if t.floor > 0 {
+			byTip[t.chain.Tip()] = append(byTip[t.chain.Tip()], t)
 		}
-		m, err := r.matcher(o.Config)
-		if err != nil {
-			o.Doubts = append(o.Doubts, fmt.Sprintf("its place cannot be read: %v", err))
-			continue
-		}
-		base, on := s.Chain.Index(o.Ledger.State.Baseline.Commit)
-		if !on {
-			o.Ledger.Problem = fmt.Sprintf("commit %.10s, at which it was first seen, is no longer in the history of %s; delete %s to begin anew from what stands",
-				o.Ledger.State.Baseline.Commit, s.Repository.DefaultBranch, o.Ledger.Ref)
-			continue
-		}
-		owns[i], floor[i] = m, base
-		byDir[o.Config.Place.Dir] = append(byDir[o.Config.Place.Dir], i)
-		deepest = max(deepest, base)
 	}
-	out := make([][]int, len(s.Environments))
-	for ci := 0; ci < deepest; ci++ {
-		for _, p := range s.Chain.Commits[ci].Changed {
-			for dir := path.Dir(p); ; dir = path.Dir(dir) {
-				if dir == "." {
-					dir = ""
-				}
-				for _, i := range byDir[dir] {
-					if n := len(out[i]); ci < floor[i] && (n == 0 || out[i][n-1] != ci) && r.owns(owns[i], p) {
-						out[i] = append(out[i], ci)
+	for _, ts := range byTip {
+		byDir := map[string][]*track{}
+		deepest := 0
+		for _, t := range ts {
+			byDir[t.o.Config.Place.Dir] = append(byDir[t.o.Config.Place.Dir], t)
+			deepest = max(deepest, t.floor)
+		}
+		for ci, c := range ts[0].chain.Commits[:deepest] {
+			for _, p := range c.Changed {
+				for dir := path.Dir(p); ; dir = path.Dir(dir) {
+					if dir == "." {
+						dir = ""
 					}
-				}
-				if dir == "" {
-					break
+					for _, t := range byDir[dir] {
+						if n := len(t.at); ci < t.floor && (n == 0 || t.at[n-1] != ci) && (r.owns(t.matcher, p) || p == revisionFile(t.o.Config)) {
+							t.at = append(t.at, ci)
+						}
+					}
+					if dir == "" {
+						break
+					}
 				}
 			}
 		}
 	}
-	return out
+}
+
+// revisionFile is the path of the file that names an environment's revision; ""
+// where the revision is the commit. One that begins with a slash is the root's.
+func revisionFile(e *config.Environment) string {
+	in, root := strings.CutPrefix(e.Revision.In, "/")
+	if in == "" || root {
+		return in
+	}
+	return path.Join(e.Place.Dir, in)
 }
 
 // digest finds out what candidates did to their projections.
@@ -184,8 +285,8 @@ func (r *Reconciler) digest(ctx context.Context, v *view, cs []candidate) (fetch
 	var ids []string
 	for i := range cs {
 		c := &cs[i]
-		place := c.o.Config.Place
-		at := v.snapshot.Chain.Commits[c.index]
+		place := c.t.o.Config.Place
+		at := c.t.chain.Commits[c.index]
 		if c.after, err = r.side(ctx, place, at.ID); err != nil {
 			return false, err
 		}
@@ -196,18 +297,52 @@ func (r *Reconciler) digest(ctx context.Context, v *view, cs []candidate) (fetch
 			}
 		}
 		ids = append(append(ids, content.DigestNeeds(c.after)...), content.DigestNeeds(c.before)...)
+		if f, there, err := r.revisionBlob(ctx, c); err != nil {
+			return false, err
+		} else if there {
+			ids = append(ids, f)
+		}
 	}
 	if fetched, err = r.readBlobs(ctx, v, ids); err != nil {
 		return false, err
 	}
-	for _, c := range cs {
+	for i := range cs {
+		c := &cs[i]
 		after, errAfter := content.Digest(c.after, v.blobs)
 		before, errBefore := content.Digest(c.before, v.blobs)
 		// A file that cannot be parsed has changed, whatever it was before.
-		landing := errAfter != nil || errBefore != nil || after != before
-		r.memory.changes[changeKey{c.place, v.snapshot.Chain.Commits[c.index].ID}] = changed{landing, after}
+		did := changed{landing: errAfter != nil || errBefore != nil || after != before, digest: after}
+		if f, there, err := r.revisionBlob(ctx, c); err != nil {
+			return false, err
+		} else if there {
+			// A commit that only names a newer revision has landed it: nothing had to change for it.
+			did.revision = content.Text(v.blobs[f], c.t.o.Config.Revision.Value)
+			did.landing = did.landing || c.t.read || slices.Contains(c.t.chain.Commits[c.index].Changed, revisionFile(c.t.o.Config))
+		}
+		r.memory.changes[changeKey{c.t.key, c.t.chain.Commits[c.index].ID}] = did
 	}
 	return fetched, nil
+}
+
+// revisionBlob is the blob of the file that names the revision of a commit.
+func (r *Reconciler) revisionBlob(ctx context.Context, c *candidate) (blob string, there bool, err error) {
+	file := revisionFile(c.t.o.Config)
+	if file == "" {
+		return "", false, nil
+	}
+	f, there := c.after.Files[file]
+	if !there {
+		dir := path.Dir(file)
+		if dir == "." {
+			dir = ""
+		}
+		files, err := r.git.List(ctx, c.t.chain.Commits[c.index].ID, []string{dir})
+		if err != nil {
+			return "", false, err
+		}
+		f, there = files[file]
+	}
+	return f.Blob, there && (f.Mode == "100644" || f.Mode == "100755"), nil
 }
 
 func (r *Reconciler) side(ctx context.Context, p content.Place, commit string) (content.Side, error) {

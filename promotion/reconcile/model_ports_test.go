@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/config"
 	"github.com/promobot/promobot/promotion/content"
 	"github.com/promobot/promobot/promotion/reconcile"
 )
@@ -393,4 +394,8 @@ func (r *replica) Push(_ context.Context, updates []promotion.RefUpdate, _ bool)
 		}
 		return out, nil
 	})
+}
+
+func (r *replica) Versions(_ context.Context, src config.VersionSource) ([]promotion.Version, error) {
+	return do(r, "list "+src.Repository, func() ([]promotion.Version, error) { return slices.Clone(r.w.releases), nil })
 }

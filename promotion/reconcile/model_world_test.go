@@ -57,7 +57,9 @@ type world struct {
 	refs    promotion.Refs
 	pulls   []*pull
 	checks  map[string][]reconcile.CheckRun
-	repo    promotion.Repository
+	// releases of another repository, newest first
+	releases []promotion.Version
+	repo     promotion.Repository
 	// habits
 	deleteOnMerge bool
 	lag           time.Duration

@@ -31,13 +31,14 @@ type view struct {
 
 	fresh    map[int]freshPull
 	heads    map[string]headPulls // by branch
+	versions map[config.VersionSource]listed
 	blobs    content.Blobs
 	fallback *fallback
 }
 
 type freshPull struct {
 	pull promotion.PullRequest
-	tip  string // of the base branch, known before it was read
+	refs promotion.Refs // known before it was read
 	err  error
 }
 
@@ -57,11 +58,12 @@ type fallback struct {
 const maxRounds = 5
 
 func (r *Reconciler) observe(ctx context.Context, repo promotion.Repository) (*view, error) {
-	v := &view{fresh: map[int]freshPull{}, heads: map[string]headPulls{}, blobs: content.Blobs{}}
+	v := &view{fresh: map[int]freshPull{}, heads: map[string]headPulls{}, versions: map[config.VersionSource]listed{}, blobs: content.Blobs{}}
 	var err error
 	if v.pulls, err = r.github.OpenPullRequests(ctx); err != nil {
 		return nil, fmt.Errorf("list open pull requests: %w", err)
 	}
+	r.readVersions(ctx, v, r.memory.sources)
 	for round := 0; ; round++ {
 		if v.refs, err = r.git.Fetch(ctx); err != nil {
 			return nil, fmt.Errorf("fetch: %w", err)
@@ -96,13 +98,14 @@ func (r *Reconciler) look(ctx context.Context, v *view, mayRead bool) (more bool
 	if err := r.readLedgers(ctx, v); err != nil {
 		return false, err
 	}
-	if err := r.readChain(ctx, s, tip); err != nil {
+	if err := r.readChains(ctx, v); err != nil {
 		return false, err
 	}
 	if more, err = r.readLandings(ctx, v); err != nil || more && mayRead {
 		return more, err
 	}
 	w := &wants{}
+	r.matchVersions(v, w)
 	r.matchPulls(ctx, v, w)
 	if more, err = r.readContents(ctx, v); err != nil || more && mayRead {
 		return more, err
@@ -118,18 +121,19 @@ func (r *Reconciler) look(ctx context.Context, v *view, mayRead bool) (more bool
 		w.doubt()
 		return false, nil
 	}
-	r.read(ctx, v, w, tip)
+	r.read(ctx, v, w)
 	return true, nil
 }
 
 // wants is what a look found it needs from the network.
 type wants struct {
-	pulls []int
-	heads []string
-	by    map[*promotion.Observed]string // who wants it, and what for
+	pulls   []int
+	heads   []string
+	sources []config.VersionSource
+	by      map[*promotion.Observed]string // who wants it, and what for
 }
 
-func (w *wants) any() bool { return len(w.pulls)+len(w.heads) > 0 }
+func (w *wants) any() bool { return len(w.pulls)+len(w.heads)+len(w.sources) > 0 }
 
 func (w *wants) note(o *promotion.Observed, what string) {
 	if w.by == nil {
@@ -146,55 +150,16 @@ func (w *wants) doubt() {
 
 // read gets what is wanted. A pull request that cannot be read is a doubt of
 // its own environment only.
-func (r *Reconciler) read(ctx context.Context, v *view, w *wants, tip string) {
+func (r *Reconciler) read(ctx context.Context, v *view, w *wants) {
 	for _, n := range w.pulls {
 		p, err := r.github.PullRequest(ctx, n)
-		v.fresh[n] = freshPull{p, tip, err}
+		v.fresh[n] = freshPull{p, v.refs, err}
 	}
+	r.readVersions(ctx, v, w.sources)
 	for _, branch := range w.heads {
 		ps, err := r.github.PullRequestsForHead(ctx, branch)
 		v.heads[branch] = headPulls{ps, err}
 	}
-}
-
-// readChain reads the base branch's history as far back as the ledgers name it.
-func (r *Reconciler) readChain(ctx context.Context, s *promotion.Snapshot, tip string) error {
-	var needed []string
-	for i := range s.Environments {
-		needed = append(needed, named(s.Environments[i].Ledger.State)...)
-	}
-	for limit := 256; ; limit *= 4 {
-		commits, err := r.git.Chain(ctx, tip, "", limit)
-		if err != nil {
-			return fmt.Errorf("read the history of %s: %w", s.Repository.DefaultBranch, err)
-		}
-		s.Chain = promotion.NewChain(commits)
-		whole := len(commits) < limit
-		if whole || !slices.ContainsFunc(needed, func(c string) bool { _, on := s.Chain.Index(c); return !on }) {
-			return nil
-		}
-	}
-}
-
-// named are the commits of the base branch that a ledger's state goes by.
-func named(st *state.Environment) []string {
-	if st == nil {
-		return nil
-	}
-	ids := []string{st.Baseline.Commit}
-	for _, p := range st.Position {
-		ids = append(ids, p.Commit)
-	}
-	if st.Landing != nil {
-		ids = append(ids, st.Landing.Commit, st.Landing.Before)
-	}
-	if p := st.Promotion; p != nil && p.Status != state.Landed {
-		ids = append(ids, p.Landing)
-		if p.Base != "" {
-			ids = append(ids, p.Base)
-		}
-	}
-	return ids
 }
 
 // matchPulls lays the pull requests beside the ledgers' promotions, and wants
@@ -226,12 +191,12 @@ func (r *Reconciler) matchPulls(ctx context.Context, v *view, w *wants) {
 				continue
 			}
 			pull := f.pull
-			o.Pull, o.FreshFor = &pull, f.tip
+			o.Pull, o.FreshFor = &pull, f.refs["refs/heads/"+v.snapshot.Base(o)]
 		}
 		unlisted := o.Pull == nil && !p.Status.Ended()
 		// A listing may still show what was closed as open.
 		reopened := o.Pull != nil && p.Status == state.Vetoed && o.FreshFor == ""
-		if unlisted || reopened || promotion.NeedsFresh(v.snapshot.Chain, o) {
+		if unlisted || reopened || promotion.NeedsFresh(v.snapshot.ChainOf(o), o) {
 			w.pulls = append(w.pulls, p.PullRequest)
 			w.note(o, fmt.Sprintf("#%d", p.PullRequest))
 		}
@@ -270,14 +235,14 @@ func (r *Reconciler) resolve(ctx context.Context, v *view, o *promotion.Observed
 			o.Pull.Messages = []string{known[o.Pull.Head].Message}
 		}
 	}
-	before, landed, method, ok := promotion.ResolveMerge(*o.Pull, v.snapshot.Chain)
+	before, landed, method, ok := promotion.ResolveMerge(*o.Pull, v.snapshot.ChainOf(o))
 	if !ok {
 		return
 	}
 	p := o.Ledger.State.Promotion
 	o.Resolved = &promotion.Resolved{
 		Before: before, Commit: landed, Method: method,
-		Replaced: p.Replaced != nil && o.Pull.Head == p.Replaced.Commit,
+		Replaced: p.Replaced != nil && o.Pull.Head == p.Replaced.BranchHead(),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"context"
 
 	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/config"
 	"github.com/promobot/promobot/promotion/content"
 )
 
@@ -104,4 +105,10 @@ type Git interface {
 	Commit(ctx context.Context, commits []promotion.NewCommit) (ids []string, err error)
 	// Push pushes refs, each with its lease.
 	Push(ctx context.Context, updates []promotion.RefUpdate, atomic bool) ([]promotion.PushResult, error)
+}
+
+// Sources is what the loop needs where environments have sources.
+type Sources interface {
+	// Versions lists what a source offers, newest first as far as GitHub orders it.
+	Versions(ctx context.Context, src config.VersionSource) ([]promotion.Version, error)
 }

@@ -52,6 +52,8 @@ type memory struct {
 	reach    reachAt
 	resolved resolved
 	computed map[string]content.Result // by what they were computed from
+	sources  []config.VersionSource    // that the pipeline file names
+	brought  []Dispatch                // being accepted
 }
 
 // reachAt is what the kustomizations at a tip have in common.

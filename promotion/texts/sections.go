@@ -4,6 +4,7 @@ package texts
 // it may show and says how many it leaves out.
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -76,7 +77,7 @@ func described(message string) (number int, what string) {
 
 // brings lists the upstream's commits that travel along.
 func brings(p Promotion, room int) string {
-	link := compare("compare", p.Repository, p.Before, p.State.Landing)
+	link := compare("compare", p.Repository, p.Before, cmp.Or(p.State.Read, p.State.Landing))
 	total := len(p.Brings) + p.More
 	if total == 0 {
 		if link == "" {
