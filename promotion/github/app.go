@@ -1,5 +1,5 @@
 // Package github is every read and write that promobot does on GitHub's REST
-// API: as the App (who it is, where it is installed) and in one repository at
+// API, and on its GraphQL API where there is no other way: as the App (who it is, where it is installed) and in one repository at
 // a time, as promotion/reconcile wants it.
 //
 // Rules:
@@ -74,7 +74,8 @@ type Options struct {
 // goroutines.
 type App struct {
 	id      int64
-	base    *url.URL
+	base    *url.URL // of REST
+	graphQL *url.URL
 	timeout time.Duration
 	agent   string
 	log     zerolog.Logger
@@ -93,6 +94,7 @@ type App struct {
 	listings     map[int64]*gh.Client                 // by installation
 	repositories map[int64]*Repository
 	fallbacks    map[int64]*fallback // by installation
+	sources      map[string]*source  // by address, in small letters
 }
 
 // New makes an App. It asks GitHub nothing yet.
@@ -111,12 +113,13 @@ func New(o Options) (*App, error) {
 		return nil, errors.New("the App's id is missing; it stands on the App's settings page")
 	}
 	a := &App{
-		id: o.AppID, base: base, timeout: o.Timeout, agent: o.UserAgent, log: o.Log, now: o.Now,
+		id: o.AppID, base: base, graphQL: graphQLOf(base), timeout: o.Timeout, agent: o.UserAgent, log: o.Log, now: o.Now,
 		slots:        make(chan struct{}, maxConcurrent),
 		grants:       map[int64]gh.InstallationPermissions{},
 		listings:     map[int64]*gh.Client{},
 		repositories: map[int64]*Repository{},
 		fallbacks:    map[int64]*fallback{},
+		sources:      map[string]*source{},
 	}
 	a.budgets.init(o.Pacing)
 	if a.timeout <= 0 {
@@ -140,7 +143,7 @@ func New(o Options) (*App, error) {
 		}
 	}
 	if o.Observe != nil {
-		a.network = &observer{next: a.network, base: base.Path, now: a.now, tell: o.Observe}
+		a.network = &observer{next: a.network, base: base.Path, graphQL: a.graphQL.Path, now: a.now, tell: o.Observe}
 	}
 	signer, err := newSigner(o.PrivateKey, a.now)
 	if err != nil {

@@ -27,6 +27,7 @@ func explain(doing string, err error) error {
 		refused *promotion.RefusedError
 		primary *gh.RateLimitError
 		answer  *gh.ErrorResponse
+		queried graphQLErrors
 	)
 	switch {
 	case err == nil:
@@ -45,6 +46,8 @@ func explain(doing string, err error) error {
 		})
 	case errors.As(err, &answer) && answer.Response != nil:
 		return meaning(doing, answer)
+	case errors.As(err, &queried):
+		return meaningOfQuery(doing, queried)
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }
@@ -54,7 +57,7 @@ func explain(doing string, err error) error {
 // already ("Create a pull request"; "Merge a pull request"; "Create a reference").
 var conflicts = []string{
 	"a pull request already exists", "no commits between", "reference already exists",
-	"update is not a fast forward", "branch was modified", "head branch was modified",
+	"update is not a fast forward", "branch was modified",
 }
 
 // meaning sorts an answer that is a refusal.
@@ -71,7 +74,9 @@ func meaning(doing string, answer *gh.ErrorResponse) error {
 			return absent
 		}
 		return conflict
-	case http.StatusMethodNotAllowed, http.StatusUnprocessableEntity:
+	case http.StatusMethodNotAllowed: // only merges answer it
+		return judge(doing, answer.Message)
+	case http.StatusUnprocessableEntity:
 		if slices.ContainsFunc(conflicts, has) {
 			return conflict
 		}

@@ -76,8 +76,7 @@ func TestErrorsSayWhatToDoNext(t *testing.T) {
 	}{
 		{"head moved", "merge", 409, message("Head branch was modified. Review and try the merge again."), "conflict", "Head branch was modified"},
 		{"base moved", "merge", 405, message("Base branch was modified. Review and try the merge again."), "conflict", "Base branch"},
-		{"not mergeable", "merge", 405, message("Pull Request is not mergeable"), "refused", "Pull Request is not mergeable"},
-		{"required check", "merge", 405, message(`Required status check "ci" is expected.`), "refused", `Required status check "ci"`},
+		{"required check", "merge", 405, message(`Required status check "ci" is expected.`), "wait", `Required status check "ci"`},
 		{"not merged", "merge", 200, obj{"merged": false, "message": "No."}, "refused", "No."},
 		{"queued", "merge", 202, obj{}, "no answer", "later"},
 		{"open already", "create", 422, invalid(obj{"resource": "PullRequest", "code": "custom", "message": "A pull request already exists for acme:b."}), "conflict", "already exists"},

@@ -6,6 +6,7 @@ package github
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ const (
 type identity struct {
 	mu    sync.Mutex
 	login string
+	page  string // on which it can be installed
 	at    time.Time
 }
 
@@ -55,7 +57,44 @@ func (a *App) identify(ctx context.Context, within time.Duration) (string, error
 	a.who.mu.Lock()
 	defer a.who.mu.Unlock()
 	a.who.login, a.who.at = app.GetSlug()+"[bot]", a.now()
+	a.who.page = strings.TrimRight(app.GetHTMLURL(), "/")
 	return a.who.login, nil
+}
+
+// installAt is the page on which an owner can install the App ("Sharing your
+// GitHub App"), or where to look for it when GitHub does not say.
+func (a *App) installAt(ctx context.Context) string {
+	if _, err := a.identify(ctx, knownFor); err != nil {
+		return "the App's page"
+	}
+	a.who.mu.Lock()
+	defer a.who.mu.Unlock()
+	if a.who.page == "" {
+		return "the App's page"
+	}
+	return a.who.page + "/installations/new"
+}
+
+// granted is what an installation grants, as it was last seen, if that will do;
+// else as it is now.
+func (a *App) granted(ctx context.Context, installation int64, enough func(gh.InstallationPermissions) bool) (gh.InstallationPermissions, error) {
+	a.mu.Lock()
+	known, is := a.grants[installation]
+	a.mu.Unlock()
+	if is && enough(known) {
+		return known, nil
+	}
+	found, _, err := a.signed.Apps.GetInstallation(ctx, installation)
+	if err != nil {
+		return gh.InstallationPermissions{}, err
+	}
+	if found.GetID() != installation || found.Permissions == nil {
+		return gh.InstallationPermissions{}, errNoID("an installation")
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.grants[installation] = *found.Permissions
+	return *found.Permissions, nil
 }
 
 // Installations are the ids of all installations that are not suspended. What

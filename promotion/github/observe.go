@@ -21,28 +21,36 @@ type Observation struct {
 	NotModified bool
 	// Duration is from sending to the answer's headers.
 	Duration time.Duration
-	// Remaining is what is left of the hour's quota; -1 when not told.
+	// Remaining is what is left of the hour's quota of REST; -1 when not told.
 	Remaining int
 }
 
 type observer struct {
 	next http.RoundTripper
 	base string // path of the API's base URL, with its last slash
-	now  func() time.Time
-	tell func(Observation)
+	// graphQL is the path of the GraphQL API.
+	graphQL string
+	now     func() time.Time
+	tell    func(Observation)
 }
 
 func (o *observer) RoundTrip(req *http.Request) (*http.Response, error) {
 	start := o.now()
 	resp, err := o.next.RoundTrip(req)
+	route := "/graphql"
+	if req.URL.Path != o.graphQL {
+		route = routeOf(strings.TrimPrefix(req.URL.Path, strings.TrimSuffix(o.base, "/")))
+	}
 	seen := Observation{
-		Method: req.Method, Route: routeOf(strings.TrimPrefix(req.URL.Path, strings.TrimSuffix(o.base, "/"))),
+		Method: req.Method, Route: route,
 		Duration: o.now().Sub(start), Remaining: -1,
 	}
 	if err == nil {
 		seen.Status = resp.StatusCode
 		seen.NotModified = resp.StatusCode == http.StatusNotModified
-		if n, bad := strconv.Atoi(resp.Header.Get("X-RateLimit-Remaining")); bad == nil {
+		// GraphQL and some endpoints have quotas of their own.
+		own := resp.Header.Get("X-RateLimit-Resource")
+		if n, bad := strconv.Atoi(resp.Header.Get("X-RateLimit-Remaining")); bad == nil && (own == "" || own == "core") {
 			seen.Remaining = n
 		}
 	}
@@ -65,6 +73,8 @@ func routeOf(path string) string {
 		switch {
 		case s == "contents" && i == 3:
 			return "/" + strings.Join(append(segments[:i+1:i+1], "{path}"), "/")
+		case i == 4 && segments[3] == "branches", i == 5 && segments[3] == "rules", i == 5 && segments[4] == "matching-refs":
+			return "/" + strings.Join(append(segments[:i:i], "{ref}"), "/") // a name may have several segments
 		case commit.MatchString(s):
 			segments[i] = "{commit}"
 		case number.MatchString(s):

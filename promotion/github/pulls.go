@@ -246,6 +246,7 @@ func (r *Repository) pullRequest(p *gh.PullRequest, login string) (promotion.Pul
 			return promotion.PullRequest{}, fmt.Errorf("GitHub says that #%d is merged, but not as which commit", out.Number)
 		}
 	}
+	r.remember(out.Number, out.NodeID, out.Open)
 	for _, l := range p.Labels {
 		out.Labels = append(out.Labels, l.GetName())
 	}

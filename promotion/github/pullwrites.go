@@ -6,7 +6,6 @@ package github
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -93,33 +92,4 @@ func (r *Repository) edit(ctx context.Context, doing string, number int, change 
 		err = fmt.Errorf("GitHub answered with #%d", answer.GetNumber())
 	}
 	return explain(doing, err)
-}
-
-// MergePullRequest merges if the head still is the expected one.
-// promotion.ErrConflict: the head or the base moved ("Merge a pull request":
-// 409, and 405 with "Base branch was modified").
-func (r *Repository) MergePullRequest(ctx context.Context, m reconcile.MergeRequest) error {
-	doing := fmt.Sprintf("merging #%d", m.Number)
-	if m.Head == "" {
-		return fmt.Errorf("%s: without the head that was decided on, anything could be merged", doing)
-	}
-	o := &gh.PullRequestOptions{SHA: m.Head, MergeMethod: m.Method, CommitTitle: m.Title}
-	message := m.Message
-	if m.Method == "rebase" { // keeps the commits' own messages
-		o.CommitTitle, message = "", ""
-	}
-	owner, name := r.Address()
-	answer, _, err := r.client.PullRequests.Merge(ctx, owner, name, m.Number, message, o)
-	var accepted *gh.AcceptedError
-	switch {
-	case errors.As(err, &accepted):
-		return fmt.Errorf("%s: GitHub says that it will be merged, later", doing)
-	case err != nil:
-		return explain(doing, err)
-	case answer.Merged == nil:
-		return fmt.Errorf("%s: GitHub does not say whether it is merged", doing)
-	case !answer.GetMerged():
-		return refusal(doing, cutLine(answer.GetMessage(), maxWords))
-	}
-	return nil
 }

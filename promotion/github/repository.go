@@ -30,6 +30,7 @@ type Repository struct {
 
 	mu          sync.Mutex
 	owner, name string
+	nodes       map[int]string // ids of open pull requests in GraphQL, by number
 }
 
 // Address is where the repository was last seen.

@@ -76,7 +76,15 @@ type server struct {
 	answers  map[string]http.HandlerFunc
 	requests []request
 	tokens   int
+	// operations answer GraphQL, by name.
+	operations map[string][]http.HandlerFunc
 }
+
+// roundTrip is a transport of a function.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+// RoundTrip calls the function.
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // request is what the server saw.
 type request struct{ line, auth, body string }
@@ -210,9 +218,14 @@ func pull(number int, changes obj) obj {
 func kind(err error) string {
 	var refused *promotion.RefusedError
 	var limited *promotion.LimitedError
+	var wait *promotion.WaitError
 	switch {
 	case err == nil:
 		return "none"
+	case errors.As(err, &wait):
+		return "wait"
+	case errors.Is(err, promotion.ErrClean):
+		return "clean"
 	case errors.Is(err, promotion.ErrConflict):
 		return "conflict"
 	case errors.Is(err, promotion.ErrNotFound):

@@ -153,11 +153,12 @@ func TestRefusalsOfGitHub(t *testing.T) {
 		{"no such file", "not found", func() error { _, err := w.repo.File(ctx, head, "envs/none.yml"); return err }},
 		{"a folder", "refused", func() error { _, err := w.repo.File(ctx, head, "envs"); return err }},
 		{"no such commit", "not found", func() error { _, err := w.repo.CheckRuns(ctx, strings.Repeat("1", 40)); return err }},
-		{"conflicting merge", "refused", func() error {
+		{"conflicting merge, not worked out yet", "wait", func() error {
 			w.commit("main", "version: other\n")
 			return merge(number, head)
 		}},
-		{"merged already", "refused", func() error {
+		{"conflicting merge", "conflict", func() error { return merge(number, head) }},
+		{"merged already", "conflict", func() error {
 			n, h := w.open("promobot/shop/qa/3")
 			w.must(merge(n, h))
 			return merge(n, h)

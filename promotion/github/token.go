@@ -108,16 +108,22 @@ func (c *credential) explain(err error) error {
 	return explain(doing, err)
 }
 
-// permissions are what promobot needs of a repository. Two more are asked for
-// where they are known to be granted, since asking for what is not granted is
-// refused: issues (who closed a pull request) and workflows (promoting files
-// under .github/workflows).
+// permissions are what promobot needs of a repository: contents, pull requests
+// and checks, to read and write, and metadata. Three more are asked for where
+// they are known to be granted, since asking for what is not granted is refused:
+// statuses (what speaks for a commit that has to be merged), issues (who closed
+// a pull request) and workflows (promoting files under .github/workflows). The
+// merge queue is used with contents and pull requests; the App's registration
+// asks for merge queues, read, to be told of merge groups.
 func (a *App) permissions(installation int64) *gh.InstallationPermissions {
 	read, write := "read", "write"
 	p := &gh.InstallationPermissions{Contents: &write, PullRequests: &write, Checks: &write, Metadata: &read}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	granted := a.grants[installation]
+	if granted.GetStatuses() != "" {
+		p.Statuses = &read
+	}
 	if granted.GetIssues() != "" {
 		p.Issues = &read
 	}

@@ -2,7 +2,7 @@ package github
 
 // How a request goes out and an answer comes in, from the outside to the wire:
 //
-//	whole body ▶ token ▶ cache (ETags) ▶ always ask ▶ limits ▶ observer ▶ network
+//	whole body ▶ token ▶ cache (ETags) ▶ always ask ▶ turns, limits ▶ observer ▶ network
 //
 // Rules:
 //   - An answer is read to its end, within a bound, before anyone sees it: what

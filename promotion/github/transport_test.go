@@ -206,7 +206,9 @@ func TestSlowAnswer(t *testing.T) {
 }
 
 func TestPacing(t *testing.T) {
-	write := func(r *github.Repository) error { return r.EditPullRequest(t.Context(), 7, "t", "b") }
+	write := func(r *github.Repository) error { return operations["create"].call(t.Context(), r) }
+	edit := func(r *github.Repository) error { return r.EditPullRequest(t.Context(), 7, "t", "b") }
+	query := func(r *github.Repository) error { _, err := r.MergeView(t.Context(), 7); return err }
 	read := func(r *github.Repository) error { return do(t.Context(), r) }
 	tests := []struct {
 		name   string
@@ -219,7 +221,10 @@ func TestPacing(t *testing.T) {
 		{"writes an hour", github.Pacing{WritesPerMinute: 80, WritesPerHour: 4}, write, 4, time.Hour},
 		{"points, reads", github.Pacing{PointsPerMinute: 6}, read, 6, time.Minute},
 		{"points, writes", github.Pacing{PointsPerMinute: 11}, write, 2, time.Minute},
+		{"points, queries", github.Pacing{PointsPerMinute: 1, GraphQLPointsPerMinute: 3}, query, 3, time.Minute},
 		{"reads are no writes", github.Pacing{WritesPerMinute: 1}, read, 9, 0},
+		{"edits create no content", github.Pacing{WritesPerMinute: 1}, edit, 9, 0},
+		{"queries are no writes", github.Pacing{WritesPerMinute: 1}, query, 9, 0},
 		{"off", github.Pacing{}, write, 9, 0},
 	}
 	for _, tt := range tests {
@@ -227,6 +232,8 @@ func TestPacing(t *testing.T) {
 			s := newServer(t)
 			s.serveFile()
 			s.on("PATCH /repos/acme/shop/pulls/7", answer(http.StatusOK, pull(7, nil)))
+			s.on("POST /repos/acme/shop/pulls", answer(http.StatusCreated, pull(7, nil)))
+			s.on("POST /api/graphql", answer(http.StatusOK, mergeView(nil)))
 			r := s.repository(func(o *github.Options) { o.Pacing = tt.pacing })
 			start := s.clock.Now()
 			for i := range tt.passes {
@@ -257,11 +264,12 @@ func TestPacing(t *testing.T) {
 // A turn that comes soon is waited for.
 func TestPacingWaitsShortly(t *testing.T) {
 	s := newServer(t)
-	s.on("PATCH /repos/acme/shop/pulls/7", answer(http.StatusOK, pull(7, nil)))
+	s.on("POST /repos/acme/shop/pulls", answer(http.StatusCreated, pull(7, nil)))
 	r := s.repository(func(o *github.Options) { o.Pacing = github.Pacing{WritesPerMinute: 1} })
+	write := func(ctx context.Context) error { return operations["create"].call(ctx, r) }
 	for range 2 {
 		start := time.Now()
-		if err := r.EditPullRequest(t.Context(), 7, "t", "b"); err != nil {
+		if err := write(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if len(s.lines()) == 2 && time.Since(start) < 50*time.Millisecond {
@@ -269,7 +277,7 @@ func TestPacingWaitsShortly(t *testing.T) {
 		}
 		s.clock.advance(time.Minute - 50*time.Millisecond)
 	}
-	if err := r.EditPullRequest(cancelled(t), 7, "t", "b"); !errors.Is(err, context.Canceled) {
+	if err := write(cancelled(t)); !errors.Is(err, context.Canceled) {
 		t.Errorf("with a cancelled context: %v", err)
 	}
 }
