@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/promobot/promobot/promotion/config"
-	"github.com/promobot/promobot/promotion/content"
 	"github.com/promobot/promobot/state"
 )
 
@@ -85,7 +83,9 @@ func open(s *Snapshot, o *Observed, p state.Promotion) Decision {
 	case o.Head != p.Head() && p.Replaced != nil && o.Head == p.Replaced.BranchHead():
 		return Decision{Standing: Waiting, Reason: "its branch is being moved on", Action: Advance{Promotion: p, Lease: o.Head}}
 	case o.Head != p.Head():
-		return stop(fmt.Sprintf("someone pushed to the branch of #%d, so it is theirs: merge it, or close it and promobot goes on with what is newer", p.PullRequest))
+		d := stop(fmt.Sprintf("someone pushed to the branch of #%d, so it is theirs: merge it, or close it and promobot goes on with what is newer", p.PullRequest))
+		d.Action = takeBack(o, p)
+		return d
 	case NeedsFresh(s.ChainOf(o), o):
 		return wait(s, retryMergeable, "what landed here is being looked at")
 	case o.Config.Mode <= config.Observe:
@@ -95,6 +95,9 @@ func open(s *Snapshot, o *Observed, p state.Promotion) Decision {
 		return announceClose(o, p, fmt.Sprintf("%s no longer comes from %s", o.Key.Environment, p.From))
 	}
 	offer, _ := OfferTo(s, o)
+	if p.Batch != nil {
+		offer = nil // what is newer goes with the next one
+	}
 	if o.Content == nil {
 		return wait(s, retryDoubt, "what it would change could not be read")
 	}
@@ -104,22 +107,31 @@ func open(s *Snapshot, o *Observed, p state.Promotion) Decision {
 		return stop(refusal(blocked(o.Content.Refused)))
 	case len(o.Content.Edits) == 0:
 		return announceClose(o, p, fmt.Sprintf("%s already has all of it", o.Key.Environment))
+	case moves && o.Config.Newer == config.NewerSupersedes:
+		return announceClose(o, p, fmt.Sprintf("it is superseded by %s", short(offer.Landing.Revision)))
 	case moves:
 		np := newPromotion(s, o, offer, o.Content)
-		return move(o, p, np, offer, fmt.Sprintf("%s landed in %s", short(np.Revision), np.From))
+		return move(s, o, p, np, offer, cameFrom(o, np.Revision, np.From))
 	// Built on the tip it cannot conflict: GitHub has not looked at it anew yet.
 	case o.Touched || pull.Mergeable == "dirty" && p.Base != s.ChainOf(o).Tip():
 		np := p
 		np.Rebuild++
 		np.Expected = o.Content.Expected
-		return move(o, p, np, nil, fmt.Sprintf("%s changed the same files", s.Base(o)))
-	case promotionID(pull.Body) != p.ID && s.Now.Sub(p.Claimed) >= Bound:
+		return move(s, o, p, np, nil, fmt.Sprintf("%s changed the same files", s.Base(o)))
+	case !shows(pull.Body, p) && s.Now.Sub(p.Claimed) >= Bound:
 		return Decision{Standing: Waiting, Reason: "its text is being brought up to date", Action: Advance{Promotion: p, Lease: p.Head()}}
 	}
 	return gate(s, o, p)
 }
 
-func promotionID(body string) string { return state.ParseTrailers(body)[state.TrailerID] }
+// shows says whether a pull request's text is that of a promotion.
+func shows(body string, p state.Promotion) bool {
+	ts := state.ParseTrailers(body)
+	if p.Batch != nil {
+		return ts[state.TrailerBatch] == p.Batch.Name()
+	}
+	return ts[state.TrailerID] == p.ID
+}
 
 func comesFrom(o *Observed, from string) bool {
 	return slices.Contains(Offerers(o), from)
@@ -127,7 +139,11 @@ func comesFrom(o *Observed, from string) bool {
 
 // move keeps the pull request, and puts something newer, or the same on today's
 // base, on its branch.
-func move(o *Observed, p, np state.Promotion, offer *Offer, why string) Decision {
+func move(s *Snapshot, o *Observed, p, np state.Promotion, offer *Offer, why string) Decision {
+	if offer == nil {
+		np.Attempts = append(slices.Clone(p.Attempts), state.Rebuild{Why: why, From: p.Base, To: s.ChainOf(o).Tip(), Time: s.Now})
+		np.Attempts = np.Attempts[max(0, len(np.Attempts)-state.RebuildsKept):]
+	}
 	np.Status, np.PullRequest, np.URL, np.Branch = state.Opened, p.PullRequest, p.URL, p.Branch
 	np.Replaced = &state.Replaced{
 		ID: p.ID, Revision: p.Revision, Origin: p.Origin, Attempt: p.Attempt,
@@ -137,6 +153,14 @@ func move(o *Observed, p, np state.Promotion, offer *Offer, why string) Decision
 		Standing: Waiting, Reason: why, Offer: offer,
 		Action: Claim{Promotion: np, Previous: o.Ledger.State.Clone(), Moves: true, Why: why},
 	}
+}
+
+// cameFrom is why a promotion is made now.
+func cameFrom(o *Observed, revision, from string) string {
+	if from == state.Source {
+		return fmt.Sprintf("%s has come from %s", short(revision), SourceName(o.Config.Source))
+	}
+	return fmt.Sprintf("%s landed in %s", short(revision), from)
 }
 
 func announceClose(o *Observed, p state.Promotion, why string) Decision {
@@ -183,9 +207,7 @@ func land(o *Observed, p state.Promotion) Decision {
 		st.Promotion.Status, st.Promotion.By = state.Landed, o.Pull.MergedBy
 	}
 	st.Promotion.Ended, st.Promotion.Replaced = o.Pull.MergedAt, nil
-	st.Landing = &l
-	moveOn(&st, took)
-	st.Sequence++
+	Land(&st, took, l)
 	sentence := fmt.Sprintf("%s: #%d landed %s as %.10s, merged by %s", o.Key, p.PullRequest, short(l.Revision), l.Commit, orSomeone(l.By))
 	d := Decision{Standing: UpToDate, Reason: fmt.Sprintf("%s landed as %.10s", short(l.Revision), l.Commit)}
 	if l.Mixed() {
@@ -198,41 +220,11 @@ func land(o *Observed, p state.Promotion) Decision {
 	return d
 }
 
-// gate decides whether the pull request may be merged, and says what it waits
-// for. Every gate is listed, open or shut.
-func gate(s *Snapshot, o *Observed, p state.Promotion) Decision {
-	l := Landing{Commit: p.Landing, Revision: p.Revision, Origin: p.Origin}
-	gates := []Gate{{Name: "upstream", Passed: true, Text: fmt.Sprintf("%s landed in %s", short(p.Revision), p.From)}}
-	order, _ := orderGate(s, o, l)
-	if order.Name != "" {
-		gates = append(gates, order)
-	}
-	if h := o.Ledger.State.Hold; h != nil {
-		gates = append(gates, Gate{Name: "hold", Text: "held: " + h.Reason})
-	} else {
-		gates = append(gates, Gate{Name: "hold", Passed: true, Text: "no hold"})
-	}
-	gates = append(gates, kindsGate(o.Config, o.Content))
-	if o.Config.Mode < config.Auto {
-		d := Decision{Standing: Proposed, Reason: fmt.Sprintf("#%d waits for a person to merge it", p.PullRequest), Gates: gates}
-		return d
-	}
-	for _, g := range gates {
-		if !g.Passed {
-			return Decision{Standing: Proposed, Reason: fmt.Sprintf("#%d: %s", p.PullRequest, g.Text), Gates: gates}
-		}
-	}
-	g, again := githubGate(o.Pull)
-	gates = append(gates, g)
-	if g.Passed {
-		return Decision{Standing: Merging, Reason: "all gates are open", Gates: gates, Action: Merge{p}}
-	}
-	d := Decision{Standing: Waiting, Reason: g.Text, Gates: gates}
-	if again {
-		// GitHub mostly knows within seconds; if it does not, ask less and less often.
-		d.Until = s.Now.Add(min(max(retryMergeable, s.Now.Sub(p.Claimed)/4), 2*time.Minute))
-	}
-	return d
+// Land takes a landing into a ledger's state.
+func Land(st *state.Environment, took Offer, l state.Landing) {
+	st.Landing = &l
+	moveOn(st, took)
+	st.Sequence++
 }
 
 // orderGate is `after`: the revision must have reached those environments
@@ -336,48 +328,4 @@ func landedBy(s *Snapshot, o *Observed, l Landing, commit string) bool {
 	}
 	x := o.Ledger.State.Landing
 	return includes(s, o, x.Revision, x.Origin, l) && upTo(x.Commit)
-}
-
-// kindsGate shuts when a change is of a kind that does not merge by itself.
-func kindsGate(e *config.Environment, c *content.Result) Gate {
-	var shut []string
-	for _, k := range c.Kinds {
-		if !allowed(e, k) {
-			shut = append(shut, string(k))
-		}
-	}
-	if len(shut) > 0 {
-		return Gate{Name: "kinds", Text: fmt.Sprintf("a person must merge: it has changes of kind %s, which `allow` does not name", strings.Join(shut, ", ")), Line: e.Line}
-	}
-	return Gate{Name: "kinds", Passed: true, Text: "its kinds of change are allowed"}
-}
-
-func allowed(e *config.Environment, k content.Kind) bool {
-	return slices.Contains(e.Allow, k)
-}
-
-// githubGate is GitHub's own word on whether a pull request can be merged
-// (mergeable_state, "Get a pull request"; values in GraphQL's
-// MergeStateStatus). Only clean and has_hooks say that every rule is met.
-func githubGate(p *PullRequest) (g Gate, again bool) {
-	g = Gate{Name: "github"}
-	switch p.Mergeable {
-	case "clean", "has_hooks":
-		g.Passed, g.Text = true, "GitHub allows the merge"
-	case "", "unknown":
-		g.Text, again = "GitHub is working out whether it can be merged", true
-	case "unstable":
-		g.Text = "a check has failed or has not finished"
-	case "blocked":
-		g.Text = "a rule of the branch is not met yet: a review or a required check"
-	case "behind":
-		g.Text = "the branch's rules ask for an update with the base branch"
-	case "dirty":
-		g.Text, again = "it conflicts with the base branch, and is being rebuilt", true
-	case "draft":
-		g.Text = "it is a draft; mark it as ready for review"
-	default:
-		g.Text = fmt.Sprintf("GitHub says %q", p.Mergeable)
-	}
-	return g, again
 }

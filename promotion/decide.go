@@ -25,6 +25,7 @@ func Decide(s *Snapshot) []Decision {
 		ds[i].Key = o.Key
 		ds[i].Content = o.Content
 	}
+	gather(s, ds)
 	limit(s, ds)
 	return ds
 }
@@ -236,8 +237,16 @@ func next(s *Snapshot, o *Observed) Decision {
 		d.Standing, d.Reason = WouldPromote, fmt.Sprintf("mode is observe: %s from %s would be promoted", short(offer.Landing.Revision), offer.From)
 		return d
 	}
-	d.Standing, d.Reason = Proposed, fmt.Sprintf("%s landed in %s", short(offer.Landing.Revision), offer.From)
-	d.Action = Claim{Promotion: newPromotion(s, o, offer, c), Previous: st.Clone(), Why: d.Reason}
+	d.Reason = cameFrom(o, offer.Landing.Revision, offer.From)
+	if o.Config.Deliver == config.ByPush && o.Config.Mode == config.Auto {
+		gates, shut := ownGates(s, o, offer.Landing, offer.From)
+		if d.Gates = gates; shut == "" {
+			d.Standing, d.Action = Merging, Deliver{Promotion: newPromotion(s, o, offer, c), Previous: st.Clone(), Why: d.Reason}
+			return d
+		}
+		// What a person has to look at travels by pull request.
+	}
+	d.Standing, d.Action = Proposed, Claim{Promotion: newPromotion(s, o, offer, c), Previous: st.Clone(), Why: d.Reason}
 	return d
 }
 
@@ -330,53 +339,90 @@ func newPromotion(s *Snapshot, o *Observed, offer *Offer, c *content.Result) sta
 		p.Attempt = last.Attempt + 1
 		p.Cause = last.Reason
 	}
+	if last := o.Ledger.State.Promotion; last != nil && last.Status == state.Closed && last.Revision != p.Revision && o.Config.Newer == config.NewerSupersedes {
+		p.Supersedes = last.PullRequest
+	}
 	p.ID = state.ID(s.Repository.ID, o.Key.Pipeline, o.Key.Environment, p.Revision, p.Landing, p.Attempt)
 	p.Branch = state.Branch(o.Key.Pipeline, o.Key.Environment, p.Revision, p.ID)
 	return p
 }
 
-// limit lets the oldest offers go first and the rest wait visibly.
+// limit lets the oldest offers go first and the rest wait visibly. A batch is
+// one pull request, and counts once.
 func limit(s *Snapshot, ds []Decision) {
-	open, hour := 0, 0
-	byEnvironment := map[string]int{}
+	c := counts{open: map[string]bool{}, environment: map[string]map[string]bool{}}
 	for i := range s.Environments {
-		st := s.Environments[i].Ledger.State
+		o := &s.Environments[i]
+		st := o.Ledger.State
 		if st == nil {
 			continue
 		}
-		hour += st.ClaimsSince(s.Now.Add(-time.Hour))
-		if st.UnderWay() != nil {
-			open++
-			byEnvironment[s.Environments[i].Key.Environment]++
+		c.hour += st.ClaimsSince(s.Now.Add(-time.Hour))
+		if p := st.UnderWay(); p != nil {
+			c.opens(o.Key.Environment, p.Branch)
 		}
 	}
 	var claims []int
 	for i := range ds {
-		if c, ok := ds[i].Action.(Claim); ok && !c.Moves {
+		a, ok := ds[i].Action.(Claim)
+		if _, pushes := ds[i].Action.(Deliver); pushes || ok && !a.Moves {
 			claims = append(claims, i)
 		}
 	}
 	sort.SliceStable(claims, func(a, b int) bool {
-		return ds[claims[a]].Offer.Landing.Index > ds[claims[b]].Offer.Landing.Index
+		x, y := ds[claims[a]].Offer.Landing, ds[claims[b]].Offer.Landing
+		return x.Time.Before(y.Time) || x.Time.Equal(y.Time) && x.Index > y.Index
 	})
+	batches := map[string]string{} // why it waits, by branch; "" when it goes
 	for _, i := range claims {
-		env := ds[i].Key.Environment
-		per := s.Environments[i].Config.Limit
-		reason := ""
-		switch {
-		case open >= s.Limits.Open:
-			reason = fmt.Sprintf("%d promotions are open in this repository and limits.open is %d", open, s.Limits.Open)
-		case hour >= s.Limits.PerHour:
-			reason = fmt.Sprintf("%d promotions were made within the hour and limits.per_hour is %d", hour, s.Limits.PerHour)
-		case byEnvironment[env] >= per:
-			reason = fmt.Sprintf("%d promotions are open in %s and limits.per_environment is %d", byEnvironment[env], env, per)
+		a, opens := ds[i].Action.(Claim)
+		branch := a.Promotion.Branch
+		reason, judged := batches[branch]
+		if !judged {
+			if reason = c.full(s, &s.Environments[i], opens); reason == "" {
+				c.hour++
+			}
+			if a.Promotion.Batch != nil {
+				batches[branch] = reason
+			}
 		}
 		if reason != "" {
 			ds[i].Action, ds[i].Standing, ds[i].Reason = nil, Waiting, reason
 			ds[i].Until = s.Now.Add(5 * time.Minute)
 			continue
 		}
-		open, hour = open+1, hour+1
-		byEnvironment[env]++
+		if opens {
+			c.opens(ds[i].Key.Environment, branch)
+		}
 	}
+}
+
+// counts are what limits bound.
+type counts struct {
+	hour        int                        // begun within it
+	open        map[string]bool            // branches
+	environment map[string]map[string]bool // branches, by environment
+}
+
+func (c *counts) opens(environment, branch string) {
+	c.open[branch] = true
+	if c.environment[environment] == nil {
+		c.environment[environment] = map[string]bool{}
+	}
+	c.environment[environment][branch] = true
+}
+
+// full says which limit keeps an environment from one more promotion; "" none.
+func (c *counts) full(s *Snapshot, o *Observed, opens bool) string {
+	env := o.Key.Environment
+	switch {
+	case c.hour >= s.Limits.PerHour:
+		return fmt.Sprintf("%d promotions were made within the hour and limits.per_hour is %d", c.hour, s.Limits.PerHour)
+	case !opens: // nothing of a direct push stays open
+	case len(c.open) >= s.Limits.Open:
+		return fmt.Sprintf("%d promotions are open in this repository and limits.open is %d", len(c.open), s.Limits.Open)
+	case len(c.environment[env]) >= o.Config.Limit:
+		return fmt.Sprintf("%d promotions are open in %s and limits.per_environment is %d", len(c.environment[env]), env, o.Config.Limit)
+	}
+	return ""
 }

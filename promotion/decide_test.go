@@ -31,6 +31,7 @@ func at(s *promotion.Snapshot, environment string) *promotion.Observed {
 func quiet() *promotion.Snapshot {
 	s := &promotion.Snapshot{
 		Repository: promotion.Repository{ID: 1, Owner: "o", Name: "r", DefaultBranch: "main", Merge: true},
+		Rules:      map[string]promotion.Rules{"main": {}},
 		App:        "promobot[bot]", Now: now, Limits: config.Limits{Open: 20, PerHour: 30, PerEnvironment: 8},
 		Chain: chain("f", "e", "d", "c", "b", "a"),
 	}

@@ -29,7 +29,21 @@ type Gate struct {
 	Passed bool
 	Text   string // why it is open or shut, for people
 	Line   int    // of the pipeline file it comes from; 0 when it comes from elsewhere
+	// Needs is what of GitHub has to be read before the gate can be judged: it is
+	// shut until then.
+	Needs []Need
 }
+
+// Need is something of GitHub that is read only where a merge depends on it.
+type Need int
+
+// What can be needed.
+const (
+	NeedPull   Need = iota + 1 // the pull request by itself
+	NeedRules                  // the base branch's rules
+	NeedChecks                 // the checks on the head
+	NeedView                   // what only GraphQL tells
+)
 
 // Decision is what to do next in one environment, and why. The same decision
 // feeds the pull request's text, the check runs, the log and the dry run.
@@ -87,15 +101,43 @@ type Advance struct {
 	Lease     string // the branch's head to be replaced
 }
 
-// Merge merges the pull request with the expected head.
-type Merge struct{ Promotion state.Promotion }
+// Merge merges the pull request with the expected head, by one of the methods
+// merge, squash and rebase.
+type Merge struct {
+	Promotion state.Promotion
+	Method    string
+}
+
+// Deliver puts a promotion's commit on the base branch itself, together with
+// its ledger entry or not at all.
+type Deliver struct {
+	Promotion state.Promotion // without Base, Commit and Claimed, which acting fills in
+	Previous  state.Environment
+	Why       string
+}
+
+// HandOver leaves the merge to GitHub: to its auto-merge or its merge queue.
+type HandOver struct {
+	Promotion state.Promotion
+	Method    string
+	Queue     bool
+}
+
+// TakeBack ends what HandOver began.
+type TakeBack struct {
+	Promotion state.Promotion
+	Queue     bool
+}
 
 // Close closes the pull request whose closing the ledger announced.
 type Close struct{ Promotion state.Promotion }
 
-func (Append) action()  {}
-func (Claim) action()   {}
-func (Carry) action()   {}
-func (Advance) action() {}
-func (Merge) action()   {}
-func (Close) action()   {}
+func (Append) action()   {}
+func (Claim) action()    {}
+func (Carry) action()    {}
+func (Advance) action()  {}
+func (Merge) action()    {}
+func (Close) action()    {}
+func (Deliver) action()  {}
+func (HandOver) action() {}
+func (TakeBack) action() {}

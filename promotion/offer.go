@@ -247,6 +247,9 @@ func lifted(o *Observed) bool {
 }
 
 // short is a revision for people.
+// Short is a revision for people.
+func Short(revision string) string { return short(revision) }
+
 func short(revision string) string {
 	if len(revision) == 40 {
 		return revision[:10]

@@ -131,6 +131,10 @@ type Observed struct {
 	Content *content.Result
 	// Resolved is the landing of the merged pull request under way.
 	Resolved *Resolved
+	// Checks are those on the head of the pull request under way, and View is
+	// what only GraphQL tells of it; nil: not read.
+	Checks []CheckResult
+	View   *MergeView
 }
 
 // Resolved is a merged pull request laid over the base branch's history.
@@ -154,6 +158,8 @@ type Snapshot struct {
 	// Branches are the histories of the other branches that environments stand
 	// on or are read from, by name. One that is not there is empty.
 	Branches map[string]Chain
+	// Rules are those of base branches, where they were read.
+	Rules map[string]Rules
 	// Environments are in the pipeline file's order, within a pipeline every
 	// one after its upstreams.
 	Environments []Observed

@@ -8,6 +8,7 @@
 package state
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -181,11 +182,15 @@ func (p Promotion) Head() string {
 
 // Batch is what promotions that travel in one pull request have in common.
 type Batch struct {
-	ID      string   `json:"id"`
-	Members []string `json:"members"` // the pipelines, in the order of their commits
-	Head    string   `json:"head"`    // the last one's commit
-	Build   int      `json:"build"`   // how many times it was built
+	ID      string    `json:"id"`
+	Members []string  `json:"members"` // their ledgers' refs, in the order of their commits
+	Head    string    `json:"head"`    // the last one's commit
+	Build   int       `json:"build"`   // how many times it was built
+	Formed  time.Time `json:"formed"`
 }
+
+// Name tells one build of a batch from all others.
+func (b Batch) Name() string { return fmt.Sprintf("%.12s.%d", b.ID, b.Build) }
 
 // Rebuild is one more attempt to put a promotion on the base branch.
 type Rebuild struct {

@@ -17,6 +17,10 @@ import (
 // RefPrefix is where the ledgers stand.
 const RefPrefix = "refs/promobot/"
 
+// MadePrefix is where commits stand that GitHub is asked to sign. No pipeline is
+// escaped to its last segment.
+const MadePrefix = RefPrefix + "=made/"
+
 // BranchPrefix begins the name of every branch promobot makes.
 const BranchPrefix = "promobot/"
 

@@ -24,6 +24,7 @@ const (
 	TrailerBase        = "Promotion-Base"
 	TrailerPullRequest = "Promotion-Pull-Request"
 	TrailerReverts     = "Promotion-Reverts"
+	TrailerBatch       = "Promotion-Batch"
 )
 
 // Trailers are a promotion's.
@@ -36,6 +37,9 @@ func (p Promotion) Trailers(pipeline, environment string) []Trailer {
 		{TrailerAttempt, strconv.Itoa(p.Attempt)},
 		{TrailerFrom, p.From + "@" + p.Landing},
 		{TrailerBase, p.Base},
+	}
+	if p.Batch != nil {
+		ts = append(ts, Trailer{TrailerBatch, p.Batch.Name()})
 	}
 	if p.URL != "" {
 		ts = append(ts, Trailer{TrailerPullRequest, p.URL})

@@ -204,6 +204,9 @@ func (w *world) keep(blobs content.Blobs) {
 func (w *world) Commit(_ context.Context, commits []promotion.NewCommit) ([]string, error) {
 	ids := make([]string, len(commits))
 	for i, n := range commits {
+		if n.After > 0 {
+			n.Base, n.Parents = ids[n.After-1], append([]string{ids[n.After-1]}, n.Parents...)
+		}
 		parts := append([]string{n.Base, n.Message, strconv.FormatInt(n.Time.Unix(), 10)}, n.Parents...)
 		for _, e := range n.Edits {
 			parts = append(parts, e.Path, e.Mode, e.Blob, string(e.Bytes))

@@ -5,9 +5,12 @@ package dryrun
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/config"
 	"github.com/promobot/promobot/promotion/reconcile"
 )
 
@@ -120,3 +123,53 @@ func (w *world) CheckRuns(context.Context, string) ([]reconcile.CheckRun, error)
 func (w *world) WriteCheckRun(context.Context, reconcile.CheckRun) (int64, error) {
 	return 0, &promotion.RefusedError{Reason: "a dry run writes no check runs"}
 }
+
+// A dry run opens pull requests and merges none, so nothing below is ever asked
+// of it but the versions, which it cannot list.
+
+var errNothingMerges = errors.New("a dry run merges nothing")
+
+// EnableAutoMerge fails: a dry run merges nothing.
+func (w *world) EnableAutoMerge(context.Context, reconcile.MergeRequest) error {
+	return errNothingMerges
+}
+
+// DisableAutoMerge has nothing to disable.
+func (w *world) DisableAutoMerge(context.Context, int) error { return nil }
+
+// Enqueue fails: a dry run merges nothing.
+func (w *world) Enqueue(context.Context, int, string) error { return errNothingMerges }
+
+// Dequeue has nothing to take out.
+func (w *world) Dequeue(context.Context, int) error { return nil }
+
+// MergeView is that of a pull request that nobody has reviewed.
+func (w *world) MergeView(context.Context, int) (promotion.MergeView, error) {
+	return promotion.MergeView{}, nil
+}
+
+// Rules are none.
+func (w *world) Rules(context.Context, string) (promotion.Rules, error) {
+	return promotion.Rules{}, nil
+}
+
+// Checks are none.
+func (w *world) Checks(context.Context, string) ([]promotion.CheckResult, error) { return nil, nil }
+
+// Versions cannot be listed offline.
+func (w *world) Versions(_ context.Context, src config.VersionSource) ([]promotion.Version, error) {
+	return nil, fmt.Errorf("%s is not asked in a dry run", promotion.SourceName(&src))
+}
+
+// CreateCommit is never asked: a dry run signs nothing.
+func (w *world) CreateCommit(context.Context, string, []string, string) (promotion.SignedCommit, error) {
+	return promotion.SignedCommit{}, errNothingMerges
+}
+
+// Adopt is never asked either.
+func (w *world) Adopt(context.Context, promotion.SignedCommit) (string, error) {
+	return "", errNothingMerges
+}
+
+// PushAt is now: nothing is paced.
+func (w *world) PushAt() time.Time { return time.Time{} }

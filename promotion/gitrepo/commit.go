@@ -17,7 +17,8 @@ import (
 
 // Commit makes the commits in the mirror, in order, and returns their ids; the
 // remote learns of them by a Push. Author and committer are the same person, at
-// the time given, so equal input makes equal ids. Deletions go before writes;
+// the time given, so equal input makes equal ids. A commit with After stands on
+// an earlier one of the call. Deletions go before writes;
 // deleting what is not there changes nothing. It fails with ErrUnknownCommit
 // when a base or parent is not in the mirror, and when an edit's path cannot be
 // (a file where a folder stands, a name that git forbids).
@@ -49,7 +50,12 @@ func (r *Repository) Commit(ctx context.Context, commits []promotion.NewCommit) 
 	p := newPack()
 	ids := make([]string, len(commits))
 	made := make([]madeCommit, len(commits))
+	trees := make([]string, len(commits))
 	for i, c := range commits {
+		if c.After > 0 {
+			bases[i] = trees[c.After-1]
+			c.Parents = append([]string{ids[c.After-1]}, c.Parents...)
+		}
 		tree, err := f.edit(p, bases[i], nodes[i], "")
 		if err != nil {
 			return nil, err
@@ -57,6 +63,7 @@ func (r *Repository) Commit(ctx context.Context, commits []promotion.NewCommit) 
 		if tree == emptyTree {
 			p.add(kindTree, nil)
 		}
+		trees[i] = tree
 		data, err := commitObject(tree, c)
 		if err != nil {
 			return nil, err
@@ -77,8 +84,11 @@ func (r *Repository) Commit(ctx context.Context, commits []promotion.NewCommit) 
 // the tree each starts from.
 func (r *Repository) basesAndParents(ctx context.Context, commits []promotion.NewCommit) ([]string, error) {
 	var ids []string
-	for _, c := range commits {
-		if c.Base != "" {
+	for i, c := range commits {
+		if c.After < 0 || c.After > i {
+			return nil, fmt.Errorf("commit %d of a call cannot stand on its commit %d", i+1, c.After)
+		}
+		if c.After == 0 && c.Base != "" {
 			ids = append(ids, c.Base)
 		}
 		ids = append(ids, c.Parents...)
@@ -103,7 +113,10 @@ func (r *Repository) basesAndParents(ctx context.Context, commits []promotion.Ne
 	trees := make([]string, len(commits))
 	for i, c := range commits {
 		trees[i] = emptyTree
-		if c.Base != "" {
+		switch {
+		case c.After > 0: // whose trees are those that its stack began with, and new ones
+			trees[i] = trees[c.After-1]
+		case c.Base != "":
 			trees[i] = found[c.Base].commit.Tree
 		}
 	}

@@ -230,3 +230,38 @@ func TestPromotionInALargeRepository(t *testing.T) {
 		t.Errorf("the mirror holds %d blobs, want the one that was written", n)
 	}
 }
+
+// TestCommitsStackInOneCall: each commit of a stack stands on the one before and
+// edits its tree, whatever else the call makes.
+func TestCommitsStackInOneCall(t *testing.T) {
+	t.Parallel()
+	sc := newScene(t)
+	base := files(sc)
+	at := time.Unix(1700000000, 0)
+	who := promotion.Person{Name: "bot", Email: "bot@example.com"}
+	ids, err := sc.repo.Commit(t.Context(), []promotion.NewCommit{
+		{Base: base, Parents: []string{base}, Edits: []content.Edit{write("new/a", "1\n")}, Author: who, Time: at, Message: "one"},
+		{Base: base, Parents: []string{base}, Edits: []content.Edit{write("aside", "1\n")}, Author: who, Time: at, Message: "aside"},
+		{After: 1, Edits: []content.Edit{write("new/b", "2\n"), write("top", "3\n")}, Author: who, Time: at, Message: "two"},
+		{After: 3, Edits: []content.Edit{write("new/a", "4\n")}, Author: who, Time: at, Message: "three"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sc.push(false, promotion.RefUpdate{Ref: "refs/heads/stack", New: ids[3]}, promotion.RefUpdate{Ref: "refs/heads/aside", New: ids[1]})
+	git := func(args ...string) string { return run(t, sc.origin.bare, "git", args...) }
+	if got := git("rev-list", "--first-parent", "refs/heads/stack", "^"+base); got != strings.Join([]string{ids[3], ids[2], ids[0]}, "\n") {
+		t.Errorf("the stack is\n%s", got)
+	}
+	for path, want := range map[string]string{"new/a": "4", "new/b": "2", "top": "3"} {
+		if got := git("show", "refs/heads/stack:"+path); got != want {
+			t.Errorf("%s is %q, want %q", path, got, want)
+		}
+	}
+	if got := git("diff-tree", "--no-commit-id", "--name-only", "-r", ids[2]); got != "new/b\ntop" {
+		t.Errorf("the second changes %q", got)
+	}
+	if _, err := sc.repo.Commit(t.Context(), []promotion.NewCommit{{After: 1, Author: who, Time: at, Message: "on itself"}}); err == nil {
+		t.Error("a commit cannot stand on itself")
+	}
+}

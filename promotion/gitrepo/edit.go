@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -110,6 +111,7 @@ func (f *forest) edit(p *pack, tree string, n *node, prefix string) (string, err
 		return "", err
 	}
 	id := objectID(kindTree, data)
+	f.trees[id] = slices.Collect(maps.Values(entries)) // for what is stacked on it
 	if id != tree && id != emptyTree {
 		p.add(kindTree, data)
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/promobot/promobot/promotion"
 )
@@ -145,6 +146,20 @@ func isRefName(name string) bool {
 		}
 	}
 	return true
+}
+
+// PushAt is when the pace of pushes lets the next one through: now or a time
+// that is past when it does already. It takes nothing of the pace, and the loop
+// asks it before it reads the base, so as not to wait between the two.
+func (r *Repository) PushAt() time.Time {
+	if r.pace == nil {
+		return time.Time{}
+	}
+	missing := 1 - r.pace.Tokens()
+	if missing <= 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(time.Duration(missing / float64(r.pace.Limit()) * float64(time.Second)))
 }
 
 // pushBatch pushes some of the updates and fills in their results.

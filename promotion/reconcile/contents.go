@@ -33,6 +33,7 @@ type job struct {
 func (r *Reconciler) readContents(ctx context.Context, v *view) (fetched bool, err error) {
 	s := v.snapshot
 	var jobs []job
+	v.jobs = map[*promotion.Observed]job{}
 	for i := range s.Environments {
 		o := &s.Environments[i]
 		if o.Ledger.State == nil || o.Ledger.Problem != "" || len(o.Doubts) > 0 || !o.Config.Present {
@@ -44,6 +45,7 @@ func (r *Reconciler) readContents(ctx context.Context, v *view) (fetched bool, e
 				o.Content = &res
 				o.Touched = touched(s, o, res)
 			}
+			v.jobs[o] = j
 			jobs = keep(jobs, o, err, j)
 		}
 		if o.Resolved != nil {

@@ -45,6 +45,42 @@ func (r *Reconciler) text(ctx context.Context, v *view, o *promotion.Observed, d
 	return t, nil
 }
 
+// pullText is the title and text of the pull request that a promotion travels in.
+func (r *Reconciler) pullText(ctx context.Context, v *view, o *promotion.Observed, d *promotion.Decision, p state.Promotion) (title, body string, err error) {
+	if p.Batch != nil {
+		ts, err := r.batchTexts(ctx, v, p)
+		if err != nil || len(ts) == 0 {
+			return "", "", err
+		}
+		return texts.BatchTitle(ts), texts.BatchBody(ts), nil
+	}
+	t, err := r.text(ctx, v, o, d, p)
+	return texts.Title(t), texts.Body(t), err
+}
+
+// batchTexts are what the texts of a batch are made of, member by member.
+func (r *Reconciler) batchTexts(ctx context.Context, v *view, p state.Promotion) ([]texts.Promotion, error) {
+	var ts []texts.Promotion
+	for _, o := range promotion.Members(v.snapshot, p) {
+		t, err := r.text(ctx, v, o, v.decision(o), *o.Ledger.State.Promotion)
+		if err != nil {
+			return nil, err
+		}
+		ts = append(ts, t)
+	}
+	return ts, nil
+}
+
+// decision is an environment's.
+func (v *view) decision(o *promotion.Observed) *promotion.Decision {
+	for i := range v.decisions {
+		if v.decisions[i].Key == o.Key {
+			return &v.decisions[i]
+		}
+	}
+	return &promotion.Decision{Key: o.Key}
+}
+
 // carriedOver is the part of a history that a promotion brings: whose it is, and
 // between which commits. A version brings none that could be read here.
 func carriedOver(s *promotion.Snapshot, o *promotion.Observed, p state.Promotion) (of *promotion.Observed, before, after string) {

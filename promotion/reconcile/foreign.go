@@ -18,10 +18,10 @@ import (
 )
 
 // showForeign shows on people's open pull requests what merging them does.
-func (r *Reconciler) showForeign(ctx context.Context, v *view, write writer) error {
+func (r *Reconciler) showForeign(ctx context.Context, v *view) (all []shown, err error) {
 	s := v.snapshot
 	if v.file == nil {
-		return nil
+		return nil, nil
 	}
 	for i := range v.pulls {
 		p := &v.pulls[i]
@@ -35,33 +35,31 @@ func (r *Reconciler) showForeign(ctx context.Context, v *view, write writer) err
 				if stale(err) {
 					continue
 				}
-				return err
+				return all, err
 			}
 			r.memory.touches[p.Head] = paths
 		}
 		f := texts.Foreign{Repository: s.Repository, Number: p.Number, Reaches: reaches(s, p.Base, paths)}
 		if p.Base != s.Repository.DefaultBranch {
-			if len(f.Reaches) > 0 && !write(p.Head, texts.ForeignCheck(f), nil) {
-				return nil
+			if len(f.Reaches) > 0 {
+				all = append(all, shown{p.Head, texts.ForeignCheck(f), nil})
 			}
 			continue
 		}
 		var err error
 		if f.Shared, err = r.shared(ctx, v, paths); err != nil {
-			return err
+			return all, err
 		}
 		as, err := r.fileChange(ctx, v, p, paths, &f)
 		if err != nil {
-			return err
+			return all, err
 		}
 		if len(f.Reaches) == 0 && len(f.Shared) == 0 && f.File == nil && !v.file.ChecksEveryPullRequest() {
 			continue
 		}
-		if !write(p.Head, texts.ForeignCheck(f), as) {
-			return nil
-		}
+		all = append(all, shown{p.Head, texts.ForeignCheck(f), as})
 	}
-	return nil
+	return all, nil
 }
 
 // reaches are the environments whose projection paths belong to, and where a

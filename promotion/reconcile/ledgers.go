@@ -7,6 +7,8 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/promobot/promobot/promotion"
@@ -127,10 +129,80 @@ type entry struct {
 // write makes entries and pushes them together, each with its own lease. It
 // returns which were won; a lost one means that its environment moved on.
 func (r *Reconciler) write(ctx context.Context, s *promotion.Snapshot, es []entry) (won []bool, err error) {
+	return r.push(ctx, s, es, false, nil)
+}
+
+// writeTogether pushes entries and other refs as one, or not at all.
+func (r *Reconciler) writeTogether(ctx context.Context, s *promotion.Snapshot, es []entry, more ...promotion.RefUpdate) (won []bool, err error) {
+	return r.push(ctx, s, es, true, more)
+}
+
+func (r *Reconciler) push(ctx context.Context, s *promotion.Snapshot, es []entry, atomic bool, more []promotion.RefUpdate) (won []bool, err error) {
 	won = make([]bool, len(es))
 	if len(es) == 0 {
 		return won, nil
 	}
+	ids, err := r.encode(ctx, s, es)
+	if err != nil {
+		return won, err
+	}
+	updates := make([]promotion.RefUpdate, len(es), len(es)+len(more))
+	for i, e := range es {
+		updates[i] = promotion.RefUpdate{Ref: e.observed.Ledger.Ref, Old: e.observed.Ledger.Tip, New: ids[i]}
+	}
+	updates = append(updates, more...)
+	for _, e := range es {
+		if e.leaves != nil && !slices.ContainsFunc(updates, func(u promotion.RefUpdate) bool { return u.Ref == e.leaves.Ref }) {
+			updates = append(updates, *e.leaves)
+		}
+	}
+	results, err := r.git.Push(ctx, updates, atomic)
+	if err != nil {
+		return won, fmt.Errorf("push ledger entries: %w", err)
+	}
+	byRef := make(map[string]promotion.PushResult, len(results))
+	for _, res := range results {
+		byRef[res.Ref] = res
+	}
+	for i := range es {
+		e := &es[i]
+		l := &e.observed.Ledger
+		switch res := byRef[l.Ref]; res.Status {
+		case promotion.Pushed:
+			won[i] = true
+			st := e.state.Clone()
+			l.Tip, l.State = ids[i], &st
+			r.memory.tips[l.Ref] = ids[i]
+			r.o.Log.Info().Str("environment", e.observed.Key.String()).Str("entry", string(e.kind)).Msg(e.sentence)
+		case promotion.Refused:
+			r.refuse(e.observed.Key, fmt.Sprintf("GitHub refuses to write its ledger %s: %s", res.Ref, res.Reason), refusedAgain)
+		case promotion.Conflict, promotion.Bystander, promotion.Unknown:
+			r.o.Log.Debug().Str("ref", res.Ref).Str("reason", res.Reason).Msg("ledger moved; deciding anew")
+		}
+	}
+	for _, u := range more {
+		r.refusedWith(es, byRef[u.Ref])
+	}
+	return won, nil
+}
+
+// refusedWith tells what became of a ref that entries were pushed with: a
+// conflict is one more attempt of each, a refusal is a person's to mend.
+func (r *Reconciler) refusedWith(es []entry, res promotion.PushResult) {
+	for i := range es {
+		k := es[i].observed.Key
+		switch res.Status {
+		case promotion.Conflict:
+			r.conflicted(es[i].observed, res)
+		case promotion.Refused:
+			r.refuse(k, fmt.Sprintf("GitHub refuses the push to %s: %s", strings.TrimPrefix(res.Ref, "refs/heads/"), res.Reason), refusedAgain)
+		case promotion.Pushed, promotion.Bystander, promotion.Unknown:
+		}
+	}
+}
+
+// encode makes the entries' commits.
+func (r *Reconciler) encode(ctx context.Context, s *promotion.Snapshot, es []entry) (ids []string, err error) {
 	commits := make([]promotion.NewCommit, len(es))
 	for i, e := range es {
 		var parents []string
@@ -141,53 +213,19 @@ func (r *Reconciler) write(ctx context.Context, s *promotion.Snapshot, es []entr
 			parents = append(parents, e.keep)
 		}
 		var ts []state.Trailer
-		if p := e.state.Promotion; p != nil && e.kind != state.KindBaseline && e.kind != state.KindSettled {
+		if p := e.state.Promotion; p != nil && e.kind != state.KindBaseline && e.kind != state.KindSettled && e.kind != state.KindAccepted {
 			ts = p.Trailers(e.observed.Key.Pipeline, e.observed.Key.Environment)
 		}
 		m, err := r.o.Keys.Encode(
 			state.Place{Repository: s.Repository.ID, Ref: e.observed.Ledger.Ref, Parents: parents},
 			state.Entry{Kind: e.kind, Sentence: e.sentence, State: e.state, Trailers: ts}, r.o.Nonce())
 		if err != nil {
-			return won, err
+			return nil, err
 		}
 		commits[i] = promotion.NewCommit{Parents: parents, Author: r.o.Author, Time: r.o.Now(), Message: m}
 	}
-	ids, err := r.git.Commit(ctx, commits)
-	if err != nil {
-		return won, fmt.Errorf("write ledger entries: %w", err)
+	if ids, err = r.git.Commit(ctx, commits); err != nil {
+		return nil, fmt.Errorf("write ledger entries: %w", err)
 	}
-	updates := make([]promotion.RefUpdate, len(es))
-	for i, e := range es {
-		updates[i] = promotion.RefUpdate{Ref: e.observed.Ledger.Ref, Old: e.observed.Ledger.Tip, New: ids[i]}
-	}
-	for _, e := range es {
-		if e.leaves != nil {
-			updates = append(updates, *e.leaves)
-		}
-	}
-	results, err := r.git.Push(ctx, updates, false)
-	if err != nil {
-		return won, fmt.Errorf("push ledger entries: %w", err)
-	}
-	for _, res := range results {
-		for i := range es {
-			if updates[i].Ref != res.Ref {
-				continue
-			}
-			switch res.Status {
-			case promotion.Pushed:
-				won[i] = true
-				l := &es[i].observed.Ledger
-				st := es[i].state.Clone()
-				l.Tip, l.State = ids[i], &st
-				r.memory.tips[l.Ref] = ids[i]
-				r.o.Log.Info().Str("environment", es[i].observed.Key.String()).Str("entry", string(es[i].kind)).Msg(es[i].sentence)
-			case promotion.Refused:
-				r.refuse(es[i].observed.Key, fmt.Sprintf("GitHub refuses to write its ledger %s: %s", res.Ref, res.Reason), refusedAgain)
-			case promotion.Conflict, promotion.Bystander, promotion.Unknown:
-				r.o.Log.Debug().Str("ref", res.Ref).Str("reason", res.Reason).Msg("ledger moved; deciding anew")
-			}
-		}
-	}
-	return won, nil
+	return ids, nil
 }

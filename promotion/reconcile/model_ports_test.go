@@ -361,6 +361,9 @@ func (r *replica) Blobs(_ context.Context, ids []string) (content.Blobs, bool, e
 func (r *replica) Commit(_ context.Context, cs []promotion.NewCommit) ([]string, error) {
 	var ids []string
 	for _, n := range cs {
+		if n.After > 0 {
+			n.Base, n.Parents = ids[n.After-1], append([]string{ids[n.After-1]}, n.Parents...)
+		}
 		var files tree
 		if n.Base != "" {
 			c, err := r.at(n.Base)
@@ -399,3 +402,73 @@ func (r *replica) Push(_ context.Context, updates []promotion.RefUpdate, _ bool)
 func (r *replica) Versions(_ context.Context, src config.VersionSource) ([]promotion.Version, error) {
 	return do(r, "list "+src.Repository, func() ([]promotion.Version, error) { return slices.Clone(r.w.releases), nil })
 }
+
+func (r *replica) Rules(_ context.Context, branch string) (promotion.Rules, error) {
+	return do(r, "rules of "+branch, func() (promotion.Rules, error) { return r.w.rules, nil })
+}
+
+func (r *replica) Checks(_ context.Context, commit string) ([]promotion.CheckResult, error) {
+	return do(r, fmt.Sprintf("checks of %.7s", commit), func() ([]promotion.CheckResult, error) { return nil, nil })
+}
+
+func (r *replica) MergeView(_ context.Context, number int) (promotion.MergeView, error) {
+	return do(r, fmt.Sprintf("view #%d", number), func() (promotion.MergeView, error) {
+		p := r.find(number)
+		return promotion.MergeView{Head: p.Head, AutoMerge: p.AutoMerge, Queued: p.queued}, nil
+	})
+}
+
+func (r *replica) EnableAutoMerge(_ context.Context, m reconcile.MergeRequest) error {
+	return act(r, fmt.Sprintf("enable auto-merge of #%d", m.Number), func() error {
+		p := r.find(m.Number)
+		if !p.Open || p.Head != m.Head {
+			return promotion.ErrConflict
+		}
+		r.w.writes++
+		p.AutoMerge = true
+		r.w.keep(p)
+		return nil
+	})
+}
+
+func (r *replica) DisableAutoMerge(_ context.Context, number int) error {
+	return act(r, fmt.Sprintf("disable auto-merge of #%d", number), func() error {
+		p := r.find(number)
+		r.w.writes++
+		p.AutoMerge = false
+		r.w.keep(p)
+		return nil
+	})
+}
+
+func (r *replica) Enqueue(_ context.Context, number int, head string) error {
+	return act(r, fmt.Sprintf("enqueue #%d", number), func() error {
+		p := r.find(number)
+		if !p.Open || p.Head != head {
+			return promotion.ErrConflict
+		}
+		r.w.writes++
+		p.queued = true
+		return nil
+	})
+}
+
+func (r *replica) Dequeue(_ context.Context, number int) error {
+	return act(r, fmt.Sprintf("dequeue #%d", number), func() error {
+		r.find(number).queued = false
+		r.w.writes++
+		return nil
+	})
+}
+
+func (r *replica) CreateCommit(_ context.Context, tree string, parents []string, message string) (promotion.SignedCommit, error) {
+	return do(r, "have a commit signed", func() (promotion.SignedCommit, error) { return r.w.sign(tree, parents, message) })
+}
+
+// Adopt takes a signed commit into the mirror.
+func (r *replica) Adopt(_ context.Context, c promotion.SignedCommit) (string, error) {
+	r.known[c.ID] = true
+	return c.ID, nil
+}
+
+func (r *replica) PushAt() time.Time { return time.Time{} }

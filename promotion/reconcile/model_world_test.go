@@ -31,7 +31,8 @@ type tree map[string]content.File
 
 type commit struct {
 	promotion.Commit
-	files tree
+	files  tree
+	signed bool
 }
 
 // pull is a pull request with its history, so that lists can show the past.
@@ -41,6 +42,7 @@ type pull struct {
 	// identity is the promotion its head showed when it was merged.
 	identity string
 	reopened bool // by a person, whom no look can foresee
+	queued   bool // in the merge queue
 }
 
 type version struct {
@@ -59,6 +61,7 @@ type world struct {
 	checks  map[string][]reconcile.CheckRun
 	// releases of another repository, newest first
 	releases []promotion.Version
+	rules    promotion.Rules
 	repo     promotion.Repository
 	// habits
 	deleteOnMerge bool
@@ -400,4 +403,27 @@ func (w *world) replayed(onto tree, c *commit) tree {
 		}
 	}
 	return out
+}
+
+// sign makes a commit over a tree that the server has.
+func (w *world) sign(tree string, parents []string, message string) (promotion.SignedCommit, error) {
+	for _, c := range w.commits {
+		if c.Tree == tree && w.onServer(c.ID) {
+			m := w.commit(c.files, parents, promotion.Person{Name: bot}, w.now, message)
+			m.signed = true
+			w.writes++
+			return promotion.SignedCommit{ID: m.ID}, nil
+		}
+	}
+	return promotion.SignedCommit{}, &promotion.RefusedError{Reason: "Tree SHA does not exist"}
+}
+
+// onServer says whether a ref leads to a commit.
+func (w *world) onServer(id string) bool {
+	for _, tip := range w.refs {
+		if w.contains(id, tip) {
+			return true
+		}
+	}
+	return false
 }

@@ -9,8 +9,8 @@ package reconcile
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/promotion/config"
@@ -29,7 +29,16 @@ type view struct {
 	missing   bool // there is no pipeline file anywhere
 	fileName  string
 
+	read time.Time // when git was fetched last
+	// decisions are those that are being acted on.
+	decisions []promotion.Decision
+	jobs      map[*promotion.Observed]job
+	made      []promotion.RefUpdate // refs that this pass has made and needs no longer
+
 	fresh    map[int]freshPull
+	checks   map[string]headChecks // by head
+	views    map[int]mergeView
+	rules    map[string]branchRules
 	heads    map[string]headPulls // by branch
 	versions map[config.VersionSource]listed
 	blobs    content.Blobs
@@ -40,6 +49,21 @@ type freshPull struct {
 	pull promotion.PullRequest
 	refs promotion.Refs // known before it was read
 	err  error
+}
+
+type headChecks struct {
+	results []promotion.CheckResult
+	err     error
+}
+
+type mergeView struct {
+	view promotion.MergeView
+	err  error
+}
+
+type branchRules struct {
+	rules promotion.Rules
+	err   error
 }
 
 type headPulls struct {
@@ -58,16 +82,21 @@ type fallback struct {
 const maxRounds = 5
 
 func (r *Reconciler) observe(ctx context.Context, repo promotion.Repository) (*view, error) {
-	v := &view{fresh: map[int]freshPull{}, heads: map[string]headPulls{}, versions: map[config.VersionSource]listed{}, blobs: content.Blobs{}}
+	v := &view{
+		fresh: map[int]freshPull{}, heads: map[string]headPulls{}, versions: map[config.VersionSource]listed{}, blobs: content.Blobs{},
+		checks: map[string]headChecks{}, views: map[int]mergeView{}, rules: map[string]branchRules{},
+	}
 	var err error
 	if v.pulls, err = r.github.OpenPullRequests(ctx); err != nil {
 		return nil, fmt.Errorf("list open pull requests: %w", err)
 	}
 	r.readVersions(ctx, v, r.memory.sources)
+	r.readRules(ctx, v, r.memory.ruled)
 	for round := 0; ; round++ {
 		if v.refs, err = r.git.Fetch(ctx); err != nil {
 			return nil, fmt.Errorf("fetch: %w", err)
 		}
+		v.read = r.o.Now()
 		v.snapshot = &promotion.Snapshot{Repository: repo, App: r.o.App, Now: r.o.Now()}
 		more, err := r.look(ctx, v, round < maxRounds)
 		if err != nil {
@@ -110,8 +139,9 @@ func (r *Reconciler) look(ctx context.Context, v *view, mayRead bool) (more bool
 	if more, err = r.readContents(ctx, v); err != nil || more && mayRead {
 		return more, err
 	}
+	r.matchRules(v)
 	if !w.any() {
-		r.wantMergeable(v, w)
+		r.wantGates(v, w)
 	}
 	switch {
 	case !w.any():
@@ -130,10 +160,15 @@ type wants struct {
 	pulls   []int
 	heads   []string
 	sources []config.VersionSource
+	rules   []string // branches
+	checks  []string // heads
+	views   []int
 	by      map[*promotion.Observed]string // who wants it, and what for
 }
 
-func (w *wants) any() bool { return len(w.pulls)+len(w.heads)+len(w.sources) > 0 }
+func (w *wants) any() bool {
+	return len(w.pulls)+len(w.heads)+len(w.sources)+len(w.rules)+len(w.checks)+len(w.views) > 0
+}
 
 func (w *wants) note(o *promotion.Observed, what string) {
 	if w.by == nil {
@@ -156,6 +191,15 @@ func (r *Reconciler) read(ctx context.Context, v *view, w *wants) {
 		v.fresh[n] = freshPull{p, v.refs, err}
 	}
 	r.readVersions(ctx, v, w.sources)
+	r.readRules(ctx, v, w.rules)
+	for _, head := range w.checks {
+		cs, err := r.github.Checks(ctx, head)
+		v.checks[head] = headChecks{cs, err}
+	}
+	for _, n := range w.views {
+		g, err := r.github.MergeView(ctx, n)
+		v.views[n] = mergeView{g, err}
+	}
 	for _, branch := range w.heads {
 		ps, err := r.github.PullRequestsForHead(ctx, branch)
 		v.heads[branch] = headPulls{ps, err}
@@ -246,23 +290,12 @@ func (r *Reconciler) resolve(ctx context.Context, v *view, o *promotion.Observed
 	}
 }
 
-// wantMergeable reads by themselves the pull requests that only GitHub's own
-// word still keeps from being merged: listings do not carry it.
-func (r *Reconciler) wantMergeable(v *view, w *wants) {
-	for i, d := range promotion.Decide(v.snapshot) {
-		o := &v.snapshot.Environments[i]
-		if len(d.Gates) == 0 || d.Gates[len(d.Gates)-1].Name != "github" || o.Pull == nil || o.FreshFor != "" {
-			continue
-		}
-		w.pulls = append(w.pulls, o.Pull.Number)
-		w.note(o, fmt.Sprintf("#%d", o.Pull.Number))
-	}
-}
-
 // extras are open pull requests on promotion branches of environments whose
 // ledger names another one, or none: left by a worker that was stopped for long
 // between two requests. Listed before the ledgers were read, they cannot be
 // ones whose claim is still to come.
+// A batch's branch names no pipeline: it counts as long as any of its
+// environment's ledgers names it.
 func extras(v *view) []promotion.PullRequest {
 	var xs []promotion.PullRequest
 	for _, p := range v.pulls {
@@ -273,20 +306,22 @@ func extras(v *view) []promotion.PullRequest {
 		if !ok {
 			continue
 		}
-		i := slices.IndexFunc(v.snapshot.Environments, func(o promotion.Observed) bool {
-			return o.Key == promotion.Key{Pipeline: pipeline, Environment: environment}
-		})
-		if i < 0 {
-			continue
+		known, counts := false, false
+		for i := range v.snapshot.Environments {
+			o := &v.snapshot.Environments[i]
+			if o.Key.Environment != environment || pipeline != "" && o.Key.Pipeline != pipeline {
+				continue
+			}
+			if o.Ledger.State == nil || len(o.Doubts) > 0 {
+				known, counts = true, true // not known for certain
+				break
+			}
+			known = true
+			last := o.Ledger.State.Promotion
+			counts = counts || last != nil && (last.PullRequest == p.Number && last.Status != state.Landed && last.Status != state.Closed ||
+				last.PullRequest == 0 && last.Branch == p.Branch && !last.Status.Ended())
 		}
-		o := &v.snapshot.Environments[i]
-		if o.Ledger.State == nil || len(o.Doubts) > 0 {
-			continue
-		}
-		last := o.Ledger.State.Promotion
-		mine := last != nil && (last.PullRequest == p.Number && last.Status != state.Landed && last.Status != state.Closed ||
-			last.PullRequest == 0 && last.Branch == p.Branch && !last.Status.Ended())
-		if !mine {
+		if known && !counts {
 			xs = append(xs, p)
 		}
 	}

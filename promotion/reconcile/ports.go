@@ -7,6 +7,7 @@ package reconcile
 
 import (
 	"context"
+	"time"
 
 	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/promotion/config"
@@ -33,6 +34,23 @@ type GitHub interface {
 	ClosePullRequest(ctx context.Context, number int) error
 	// MergePullRequest merges if the head still is the expected one.
 	MergePullRequest(ctx context.Context, m MergeRequest) error
+	// EnableAutoMerge has GitHub merge when its rules are met, and Enqueue puts
+	// into the merge queue; promotion.ErrClean when there is nothing to wait for.
+	// Asking twice is no error; nor is taking back what is not there.
+	EnableAutoMerge(ctx context.Context, m MergeRequest) error
+	DisableAutoMerge(ctx context.Context, number int) error
+	Enqueue(ctx context.Context, number int, head string) error
+	Dequeue(ctx context.Context, number int) error
+	// MergeView is what only GraphQL tells of a pull request.
+	MergeView(ctx context.Context, number int) (promotion.MergeView, error)
+	// Rules are what a branch asks of pull requests.
+	Rules(ctx context.Context, branch string) (promotion.Rules, error)
+	// Checks are all check runs and statuses on a commit, the newest of each.
+	Checks(ctx context.Context, commit string) ([]promotion.CheckResult, error)
+	// Versions lists what a source offers, newest first as far as GitHub orders it.
+	Versions(ctx context.Context, src config.VersionSource) ([]promotion.Version, error)
+	// CreateCommit has GitHub make and sign a commit over a tree that it has.
+	CreateCommit(ctx context.Context, tree string, parents []string, message string) (promotion.SignedCommit, error)
 	// ChangedFiles lists the paths that a pull request changes, all pages.
 	ChangedFiles(ctx context.Context, number int) ([]string, error)
 	// File reads a file at a commit; promotion.ErrNotFound when it is not there.
@@ -103,12 +121,10 @@ type Git interface {
 	Blobs(ctx context.Context, ids []string) (blobs content.Blobs, fetched bool, err error)
 	// Commit makes commits from a base's tree and edits, locally.
 	Commit(ctx context.Context, commits []promotion.NewCommit) (ids []string, err error)
+	// Adopt writes a commit that GitHub made, and returns its id.
+	Adopt(ctx context.Context, c promotion.SignedCommit) (string, error)
+	// PushAt is when the pacing of pushes lets the next one through.
+	PushAt() time.Time
 	// Push pushes refs, each with its lease.
 	Push(ctx context.Context, updates []promotion.RefUpdate, atomic bool) ([]promotion.PushResult, error)
-}
-
-// Sources is what the loop needs where environments have sources.
-type Sources interface {
-	// Versions lists what a source offers, newest first as far as GitHub orders it.
-	Versions(ctx context.Context, src config.VersionSource) ([]promotion.Version, error)
 }

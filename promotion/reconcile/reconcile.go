@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -21,6 +22,9 @@ type Reconciler struct {
 	git    Git
 	o      Options
 	memory memory
+	// conflicts counts the pushes of this run that met a base which had moved.
+	conflicts int
+	tries     map[promotion.Key]int // in a row, by environment
 }
 
 // Options are what the loop is given from outside.
@@ -31,6 +35,19 @@ type Options struct {
 	Now    func() time.Time
 	Nonce  func() string // a new random string for each ledger entry
 	Log    zerolog.Logger
+	// Attempts is how often in a row a run pushes onto a base that keeps moving;
+	// Backoff and MaxBackoff are between which it waits, at random, before the
+	// next attempt. Zero: 10 attempts, no waiting.
+	Attempts            int
+	Backoff, MaxBackoff time.Duration
+	// Concurrency is how many requests that do not depend on each other are made
+	// at a time; 0 and 1: one.
+	Concurrency int
+	// Window, when set, is told how long ago the base had been read when a push
+	// onto it was over; deliver is push or pull_request.
+	Window func(deliver string, d time.Duration)
+	// Conflict, when set, is told of every push that met a base which had moved.
+	Conflict func()
 	// Mode, when set, stands in for that of every environment: a dry run shows
 	// the pull requests whatever the file says.
 	Mode config.Mode
@@ -54,6 +71,8 @@ type memory struct {
 	computed map[string]content.Result // by what they were computed from
 	sources  []config.VersionSource    // that the pipeline file names
 	brought  []Dispatch                // being accepted
+	ruled    []string                  // branches whose rules decide something
+	attempts map[promotion.Key][]state.Rebuild
 }
 
 // reachAt is what the kustomizations at a tip have in common.
@@ -104,7 +123,7 @@ func New(github GitHub, git Git, o Options) *Reconciler {
 	return &Reconciler{github: github, git: git, o: o, memory: memory{
 		tips: map[string]string{}, entries: map[string]decoded{}, checks: map[checkKey]checkState{},
 		touches: map[string][]string{}, changes: map[changeKey]changed{}, problems: map[promotion.Key]problem{},
-		brings: map[span][]promotion.Commit{}, computed: map[string]content.Result{},
+		brings: map[span][]promotion.Commit{}, computed: map[string]content.Result{}, attempts: map[promotion.Key][]state.Rebuild{},
 	}}
 }
 
@@ -130,9 +149,15 @@ func (r *Reconciler) Run(ctx context.Context) (Result, error) {
 	if err != nil {
 		return res, fmt.Errorf("read repository: %w", err)
 	}
+	r.conflicts, r.tries = 0, map[promotion.Key]int{}
 	for range maxPasses {
-		if err := ctx.Err(); err != nil {
+		if err := r.pause(ctx); err != nil {
 			return res, err
+		}
+		if at := r.git.PushAt(); at.After(r.o.Now()) {
+			// Waiting between reading the base and pushing would make the base old.
+			res.Next = at
+			return res, nil
 		}
 		v, err := r.observe(ctx, repo)
 		if err != nil {
@@ -141,6 +166,7 @@ func (r *Reconciler) Run(ctx context.Context) (Result, error) {
 		ds := promotion.Decide(v.snapshot)
 		r.overlayProblems(ds)
 		res = Result{Snapshot: v.snapshot, Decisions: ds}
+		v.decisions = ds
 		acted, failed := r.act(ctx, v, ds)
 		if failed == nil && acted {
 			continue
@@ -158,6 +184,23 @@ func (r *Reconciler) Run(ctx context.Context) (Result, error) {
 	}
 	res.Next = r.o.Now()
 	return res, nil
+}
+
+// pause waits before the next attempt after pushes that met a moved base: at
+// random, so that several who push do not meet again, and longer each time.
+func (r *Reconciler) pause(ctx context.Context) error {
+	if r.conflicts == 0 || r.o.Backoff <= 0 {
+		return ctx.Err()
+	}
+	most := min(r.o.Backoff<<min(r.conflicts-1, 16), max(r.o.Backoff, r.o.MaxBackoff))
+	t := time.NewTimer(rand.N(most) + 1)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
 }
 
 // How long a refusal stands before it is tried again: what a person has to mend

@@ -9,6 +9,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/promobot/promobot/promotion"
@@ -27,50 +28,51 @@ func (r *Reconciler) show(ctx context.Context, v *view, ds []promotion.Decision)
 	if v.snapshot.Repository.Archived || r.o.NoChecks {
 		return nil
 	}
-	var failed error
-	write := func(commit string, c texts.Check, as []Annotation) bool {
-		err := r.writeCheck(ctx, commit, c, as)
-		if err != nil && !stale(err) {
-			failed = errors.Join(failed, err)
-		}
-		return !limited(failed)
-	}
 	if len(v.problems) > 0 {
 		tip := v.refs["refs/heads/"+v.snapshot.Repository.DefaultBranch]
 		c := texts.ForeignCheck(texts.Foreign{Repository: v.snapshot.Repository, File: &texts.FileChange{Problems: v.problems}})
-		write(tip, c, annotations(v.problems))
-		return failed
+		return r.writeChecks(ctx, []shown{{tip, c, annotations(v.problems)}})
 	}
+	var all []shown
 	for i := range ds {
-		if !r.showHead(ctx, v, &ds[i], &v.snapshot.Environments[i], write) {
-			return failed
-		}
+		all = append(all, r.showHead(ctx, v, &ds[i], &v.snapshot.Environments[i])...)
 	}
 	for _, rev := range revisions(v.snapshot, ds) {
-		if !write(rev.Commit, texts.RevisionCheck(rev), nil) {
-			return failed
-		}
+		all = append(all, shown{rev.Commit, texts.RevisionCheck(rev), nil})
 	}
-	return errors.Join(failed, r.showForeign(ctx, v, write))
+	foreign, err := r.showForeign(ctx, v)
+	return errors.Join(err, r.writeChecks(ctx, append(all, foreign...)))
 }
 
-type writer func(commit string, c texts.Check, as []Annotation) bool
+// shown is a check run as it should be.
+type shown struct {
+	commit      string
+	check       texts.Check
+	annotations []Annotation
+}
 
-// showHead shows on a promotion's pull request what it waits for.
-func (r *Reconciler) showHead(ctx context.Context, v *view, d *promotion.Decision, o *promotion.Observed, write writer) bool {
+// showHead shows on a promotion's pull request what it waits for; the first of
+// a batch does it for all.
+func (r *Reconciler) showHead(ctx context.Context, v *view, d *promotion.Decision, o *promotion.Observed) []shown {
 	p := o.Ledger.State.UnderWay()
-	if p == nil || p.PullRequest == 0 || o.Pull == nil || !o.Pull.Open {
-		return true
+	if p == nil || p.PullRequest == 0 || o.Pull == nil || !o.Pull.Open || o.Head == "" {
+		return nil
 	}
-	head := o.Head
-	if head == "" {
-		return true
+	if p.Batch != nil {
+		if ms := promotion.Members(v.snapshot, *p); len(ms) == 0 || ms[0] != o {
+			return nil
+		}
+		ts, err := r.batchTexts(ctx, v, *p)
+		if err != nil || len(ts) == 0 {
+			return nil
+		}
+		return []shown{{o.Head, texts.BatchHeadCheck(ts), nil}}
 	}
 	t, err := r.text(ctx, v, o, d, *p)
 	if err != nil {
-		return true
+		return nil
 	}
-	return write(head, texts.HeadCheck(t), nil)
+	return []shown{{o.Head, texts.HeadCheck(t), nil}}
 }
 
 // revisions are the check runs of the revisions that are on their way, or were
@@ -154,39 +156,69 @@ func revisionStep(s *promotion.Snapshot, d *promotion.Decision, o *promotion.Obs
 	return st, true
 }
 
-// writeCheck writes a check run if it does not say so already.
-func (r *Reconciler) writeCheck(ctx context.Context, commit string, c texts.Check, as []Annotation) error {
-	parts := []string{c.Status, c.Conclusion, c.Title, c.Summary, c.Text}
-	for _, a := range as {
+// writeChecks writes the check runs that do not say so already, several at a
+// time. Only a rate limit ends it; what has changed meanwhile is shown next time.
+func (r *Reconciler) writeChecks(ctx context.Context, all []shown) error {
+	var calls []call
+	var mu sync.Mutex
+	seen := map[checkKey]bool{}
+	for _, s := range all {
+		k := checkKey{s.commit, checkName}
+		known, remembered := r.memory.checks[k]
+		hash := s.hash()
+		if seen[k] || remembered && known.id != 0 && known.hash == hash {
+			continue
+		}
+		seen[k] = true
+		calls = append(calls, call{promotion.Key{}, func(ctx context.Context) error {
+			written, err := r.writeCheck(ctx, s, hash, known, remembered)
+			if stale(err) {
+				return nil
+			}
+			if written.id != 0 {
+				mu.Lock()
+				defer mu.Unlock()
+				r.memory.checks[k] = written
+			}
+			return err
+		}})
+	}
+	return r.all(ctx, calls)
+}
+
+func (s shown) hash() string {
+	parts := []string{s.check.Status, s.check.Conclusion, s.check.Title, s.check.Summary, s.check.Text}
+	for _, a := range s.annotations {
 		parts = append(parts, a.Path, a.Title, a.Message)
 	}
-	hash := state.Hash(parts...)
-	k := checkKey{commit, checkName}
-	known, remembered := r.memory.checks[k]
+	return state.Hash(parts...)
+}
+
+// writeCheck writes a check run. One that is not remembered is looked for first.
+func (r *Reconciler) writeCheck(ctx context.Context, s shown, hash string, known checkState, remembered bool) (checkState, error) {
 	if !remembered {
-		runs, err := r.github.CheckRuns(ctx, commit)
+		runs, err := r.github.CheckRuns(ctx, s.commit)
 		if err != nil {
-			return err
+			return checkState{}, err
 		}
 		for _, run := range runs {
 			if run.Name == checkName && run.ID > known.id {
 				known = checkState{run.ID, run.ExternalID}
 			}
 		}
-		r.memory.checks[k] = known
+		if known.id != 0 && known.hash == hash {
+			return known, nil
+		}
 	}
-	if known.id != 0 && known.hash == hash {
-		return nil
-	}
+	c := s.check
 	id, err := r.github.WriteCheckRun(ctx, CheckRun{
-		ID: known.id, Name: checkName, Commit: commit, Status: c.Status, Conclusion: c.Conclusion, ExternalID: hash,
-		Title: c.Title, Summary: c.Summary, Text: c.Text, Annotations: as,
+		ID: known.id, Name: checkName, Commit: s.commit, Status: c.Status, Conclusion: c.Conclusion, ExternalID: hash,
+		Title: c.Title, Summary: c.Summary, Text: c.Text, Annotations: s.annotations,
 	})
 	if err != nil {
-		return err
+		return known, err
 	}
-	r.memory.checks[k] = checkState{id, hash}
-	return nil
+	return checkState{id, hash}, nil
 }
 
 // mine says whether a pull request is one of promobot's own promotions.

@@ -5,7 +5,6 @@ package reconcile
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -22,11 +21,8 @@ type listed struct {
 func (r *Reconciler) readVersions(ctx context.Context, v *view, sources []config.VersionSource) {
 	for _, src := range sources {
 		if _, known := v.versions[src]; !known {
-			l := listed{err: errors.New("nothing is listed in a dry run")}
-			if g, ok := r.github.(Sources); ok {
-				l.versions, l.err = g.Versions(ctx, src)
-			}
-			v.versions[src] = l
+			vs, err := r.github.Versions(ctx, src)
+			v.versions[src] = listed{vs, err}
 		}
 	}
 }

@@ -6,6 +6,7 @@ package texts
 // gives the same.
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -139,22 +140,37 @@ func mode(p Promotion) config.Mode {
 	return p.Config.Mode
 }
 
-// merges is the first line: who, when, and how to stop it.
-func merges(p Promotion) string {
-	who := ""
+// merger is who merges a promotion, and when.
+func merger(p Promotion) string {
 	kinds := needPerson(p)
+	base := code(cmp.Or(p.branch(), p.Repository.DefaultBranch))
 	switch {
 	case mode(p) == config.Auto && len(kinds) > 0:
-		who = fmt.Sprintf("when a person merges it. promobot does not, since it has changes of kind %s, which `allow` does not name.", strings.Join(kinds, ", "))
+		return fmt.Sprintf("when a person merges it. promobot does not, since it has changes of kind %s, which `allow` does not name.", strings.Join(kinds, ", "))
+	case mode(p) == config.Auto && p.Config.Merge == config.MergeByGitHub:
+		return "by GitHub's auto-merge, to which promobot leaves it: as soon as the rules of " + base + " are met."
+	case mode(p) == config.Auto && p.Config.Merge == config.MergeByQueue:
+		return "by the merge queue of " + base + ", into which promobot puts it as soon as the branch's rules are met."
 	case mode(p) == config.Auto:
-		who = "by promobot when GitHub allows it: as soon as the rules of " + code(p.Repository.DefaultBranch) + " and every check on it are met."
+		return "by promobot when GitHub allows it: as soon as the rules of " + base + " and every check on it are met."
 	case mode(p) == config.Observe:
-		who = "when a person merges it. promobot only observes here (`mode: observe`" + fromLine(p, "mode") + " now)."
-	default:
-		who = "when a person merges it. promobot proposes here and does not merge (`mode: propose`" + strings.TrimSuffix(fromLine(p, "mode"), ",") + ")."
+		return "when a person merges it. promobot only observes here (`mode: observe`" + fromLine(p, "mode") + " now)."
 	}
+	return "when a person merges it. promobot proposes here and does not merge (`mode: propose`" + strings.TrimSuffix(fromLine(p, "mode"), ",") + ")."
+}
+
+// branch is the base branch where it is not the default one.
+func (p Promotion) branch() string {
+	if p.Config == nil {
+		return ""
+	}
+	return p.Config.Branch
+}
+
+// merges is the first line: who, when, and how to stop it.
+func merges(p Promotion) string {
 	return fmt.Sprintf("**Merges:** %s **Stop it:** close this pull request. promobot then leaves %s alone in %s, and proposes only what lands in %s after it; reopening takes that back.",
-		who, revision(p.Repository, p.State.Revision), named(environment(p)), names(sources(p)))
+		merger(p), revision(p.Repository, p.State.Revision), named(environment(p)), names(sources(p)))
 }
 
 func names(list []string) string {
@@ -168,8 +184,8 @@ func names(list []string) string {
 // why now: what landed where, and what the file asks for before it.
 func why(p Promotion) string {
 	var s strings.Builder
-	s.WriteString("**Why now:** " + revision(p.Repository, p.State.Revision) + " landed in " + names(sources(p)))
-	if p.State.Landing != p.State.Revision && p.State.Landing != "" {
+	s.WriteString("**Why now:** " + revision(p.Repository, p.State.Revision) + " " + came(p) + " " + names(sources(p)))
+	if p.State.Landing != p.State.Revision && p.State.Landing != "" && !isVersion(p) {
 		s.WriteString(" as " + commit(p.Repository, p.State.Landing))
 	}
 	for _, st := range p.Way {
@@ -195,6 +211,14 @@ func why(p Promotion) string {
 		s.WriteString(" It was built anew, since the same files changed on the base branch.")
 	}
 	return s.String()
+}
+
+// came is how a revision got to where it is taken from.
+func came(p Promotion) string {
+	if p.State.From == state.Source {
+		return "has come from"
+	}
+	return "landed in"
 }
 
 // at is a time for people, seen from another: "Tue 10:02 UTC" within six days
@@ -247,15 +271,43 @@ func inlined(list []string) []string {
 func details(p Promotion) string {
 	st := p.State
 	lines := []string{
-		fmt.Sprintf("Content is that of %s at %s, laid over %s.", names([]string{st.From}), commit(p.Repository, st.Landing), commit(p.Repository, st.Base)),
+		contentOf(p),
 		fmt.Sprintf("Attempt %d, rebuilt %s. Expected digest %s.", st.Attempt, count(st.Rebuild, "time"), code(digest(st.Expected))),
 		"Pushing to this branch makes the pull request yours: promobot then neither changes nor merges it. After the end the branch may be deleted.",
 		fmt.Sprintf("The ledger of this environment is %s; `git log --first-parent` on it tells the story.", code(cut(state.Ref(key(p), environment(p)), mostPath))),
 	}
+	lines = append(lines, rebuilds(p)...)
 	if p.Config != nil && p.Config.Line > 0 {
 		lines = append(lines, "The environment is described from "+lineOf(p, p.Config.Line)+" on.")
 	}
 	return "<details><summary>Record</summary>\n\n- " + strings.Join(lines, "\n- ") + "\n\n</details>"
+}
+
+// contentOf is where a promotion's content comes from, and what it is laid over.
+func contentOf(p Promotion) string {
+	st := p.State
+	switch {
+	case isVersion(p):
+		return fmt.Sprintf("Content is the version %s, set in what stands at %s.", code(cut(st.Revision, mostName)), commit(p.Repository, st.Base))
+	case st.Read != "":
+		return fmt.Sprintf("Content is that of %s at %s, laid over %s.", code(p.Config.Read), commit(p.Repository, st.Read), commit(p.Repository, st.Base))
+	}
+	return fmt.Sprintf("Content is that of %s at %s, laid over %s.", names(sources(p)[:1]), commit(p.Repository, st.Landing), commit(p.Repository, st.Base))
+}
+
+// isVersion says whether a promotion carries a version rather than files.
+func isVersion(p Promotion) bool {
+	if p.Config != nil && p.State.From == state.Source {
+		return p.Config.Source != nil
+	}
+	if p.Pipeline != nil {
+		for _, e := range p.Pipeline.Environments {
+			if e.Name == p.State.From {
+				return e.Managed
+			}
+		}
+	}
+	return false
 }
 
 // digest is the beginning of a digest, enough to compare by eye.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/promotion/config"
 	"github.com/promobot/promobot/promotion/content"
 	"github.com/promobot/promobot/state"
@@ -113,7 +114,14 @@ func sources(p Promotion) []string {
 		others = append(others, o)
 	}
 	slices.Sort(others)
-	return append([]string{p.State.From}, others...)
+	from := p.State.From
+	if from == state.Source && p.Config != nil {
+		from = promotion.SourceName(p.Config.Source)
+		if p.Config.Source == nil {
+			from = p.Config.Read
+		}
+	}
+	return append([]string{from}, others...)
 }
 
 // How much of the changes a commit's message lists.
@@ -165,8 +173,8 @@ func subject(p Promotion, end string) string {
 
 func whyPlain(p Promotion) string {
 	rev := cut(plain(short(p.State.Revision)), 50)
-	s := fmt.Sprintf("%s landed in %s", rev, plain(strings.Join(sources(p), ", ")))
-	if p.State.Landing != p.State.Revision && p.State.Landing != "" {
+	s := fmt.Sprintf("%s %s %s", rev, came(p), plain(strings.Join(sources(p), ", ")))
+	if p.State.Landing != p.State.Revision && p.State.Landing != "" && !isVersion(p) {
 		s += " as " + plain(short(p.State.Landing))
 	}
 	s += fmt.Sprintf("; this brings it to %s.", plain(environment(p)))

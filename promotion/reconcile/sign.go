@@ -1,0 +1,64 @@
+package reconcile
+
+// Commits that GitHub signs: it makes the commit object over a tree that it
+// must have before. The tree is pushed under a ref outside the branches, inside
+// a commit of promobot's own; the ref goes with the next push of entries.
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/state"
+)
+
+// signed replaces the commits of environments that ask for it by GitHub's. The
+// others stay. This is the one thing besides local work that may stand between
+// reading the base and pushing.
+func (r *Reconciler) signed(ctx context.Context, v *view, steps []*step, ids []string) ([]string, error) {
+	var updates []promotion.RefUpdate
+	for i, st := range steps {
+		if st.o.Config.VerifiedCommits {
+			updates = append(updates, promotion.RefUpdate{Ref: state.MadePrefix + ids[i], New: ids[i]})
+		}
+	}
+	if len(updates) == 0 {
+		return ids, nil
+	}
+	if r.o.NoChecks {
+		return ids, nil // a dry run has nobody to sign
+	}
+	made, err := r.git.Commits(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("make the promotions' commits: %w", err)
+	}
+	results, err := r.git.Push(ctx, updates, false)
+	if err != nil {
+		return nil, fmt.Errorf("push the trees to be signed: %w", err)
+	}
+	for _, res := range results {
+		if res.Status != promotion.Pushed {
+			return nil, fmt.Errorf("push the trees to be signed: %s: %s", res.Ref, res.Reason)
+		}
+		v.made = append(v.made, promotion.RefUpdate{Ref: res.Ref, Old: res.New})
+	}
+	out := make([]string, len(ids))
+	copy(out, ids)
+	for i, st := range steps {
+		if !st.o.Config.VerifiedCommits {
+			continue
+		}
+		parent := st.p.Base
+		if n := st.commit.After; n > 0 {
+			parent = out[n-1]
+		}
+		c, err := r.github.CreateCommit(ctx, made[ids[i]].Tree, []string{parent}, st.commit.Message)
+		if err != nil {
+			return nil, fmt.Errorf("have GitHub sign the commit of %s: %w", st.o.Key, err)
+		}
+		if out[i], err = r.git.Adopt(ctx, c); err != nil {
+			return nil, fmt.Errorf("take over the commit that GitHub signed for %s: %w", st.o.Key, err)
+		}
+	}
+	return out, nil
+}
