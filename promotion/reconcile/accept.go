@@ -69,7 +69,7 @@ func lookup(in map[string]any, path string) string {
 // environments they are for. Without an error they need not be kept any more:
 // each was taken, was older than what is known, or is for nobody.
 func (r *Reconciler) Accept(ctx context.Context, ds []Dispatch) error {
-	r.memory.brought = ds
+	r.memory.brought, r.asked = ds, newAsked()
 	defer func() { r.memory.brought = nil }()
 	repo, err := r.github.Repository(ctx)
 	if err != nil {

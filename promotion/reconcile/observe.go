@@ -35,12 +35,11 @@ type view struct {
 	jobs      map[*promotion.Observed]job
 	made      []promotion.RefUpdate // refs that this pass has made and needs no longer
 
-	fresh    map[int]freshPull
-	checks   map[string]headChecks // by head
-	views    map[int]mergeView
-	rules    map[string]branchRules
+	fresh  map[int]freshPull
+	checks map[string]headChecks // by head
+	views  map[int]mergeView
+	asked
 	heads    map[string]headPulls // by branch
-	versions map[config.VersionSource]listed
 	blobs    content.Blobs
 	fallback *fallback
 }
@@ -49,6 +48,17 @@ type freshPull struct {
 	pull promotion.PullRequest
 	refs promotion.Refs // known before it was read
 	err  error
+}
+
+// asked is what is asked once in a run, and not at each of its passes: sources
+// and rules seldom change, and a change of theirs wakes the repository anew.
+type asked struct {
+	versions map[config.VersionSource]listed
+	rules    map[string]branchRules
+}
+
+func newAsked() asked {
+	return asked{versions: map[config.VersionSource]listed{}, rules: map[string]branchRules{}}
 }
 
 type headChecks struct {
@@ -83,8 +93,8 @@ const maxRounds = 5
 
 func (r *Reconciler) observe(ctx context.Context, repo promotion.Repository) (*view, error) {
 	v := &view{
-		fresh: map[int]freshPull{}, heads: map[string]headPulls{}, versions: map[config.VersionSource]listed{}, blobs: content.Blobs{},
-		checks: map[string]headChecks{}, views: map[int]mergeView{}, rules: map[string]branchRules{},
+		fresh: map[int]freshPull{}, heads: map[string]headPulls{}, blobs: content.Blobs{},
+		checks: map[string]headChecks{}, views: map[int]mergeView{}, asked: r.asked,
 	}
 	var err error
 	if v.pulls, err = r.github.OpenPullRequests(ctx); err != nil {

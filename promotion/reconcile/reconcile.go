@@ -25,6 +25,7 @@ type Reconciler struct {
 	// conflicts counts the pushes of this run that met a base which had moved.
 	conflicts int
 	tries     map[promotion.Key]int // in a row, by environment
+	asked     asked
 }
 
 // Options are what the loop is given from outside.
@@ -149,7 +150,7 @@ func (r *Reconciler) Run(ctx context.Context) (Result, error) {
 	if err != nil {
 		return res, fmt.Errorf("read repository: %w", err)
 	}
-	r.conflicts, r.tries = 0, map[promotion.Key]int{}
+	r.conflicts, r.tries, r.asked = 0, map[promotion.Key]int{}, newAsked()
 	for range maxPasses {
 		if err := r.pause(ctx); err != nil {
 			return res, err
