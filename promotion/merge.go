@@ -104,7 +104,7 @@ func merging(s *Snapshot, o *Observed, p state.Promotion, gates []Gate) Decision
 			}
 		}
 	}
-	if s.Rules[s.Base(o)].Strict && p.Base != s.ChainOf(o).Tip() && o.Config.Merge == config.MergeByPromobot {
+	if s.Rules[s.Base(o)].Strict && p.Base != s.ChainOf(o).Tip() && o.Config.Merge != config.MergeByQueue {
 		np := p
 		np.Rebuild++
 		np.Expected = o.Content.Expected
