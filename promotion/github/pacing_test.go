@@ -98,11 +98,15 @@ func TestRequestsUnderWayCount(t *testing.T) {
 	s := newServer(t)
 	arrived, goOn := make(chan struct{}), make(chan struct{})
 	s.on("POST /repos/acme/shop/pulls", func(w http.ResponseWriter, r *http.Request) {
-		arrived <- struct{}{}
+		select {
+		case arrived <- struct{}{}:
+		case <-r.Context().Done(): // one that should have waited
+			return
+		}
 		<-goOn
 		answer(http.StatusCreated, pull(7, nil))(w, r)
 	})
-	r := s.repository(func(o *github.Options) { o.Pacing = github.Pacing{WritesPerMinute: 1} })
+	r := s.repository(func(o *github.Options) { o.Pacing, o.Timeout = github.Pacing{WritesPerMinute: 1}, 2*time.Second })
 	write := func() error { return operations["create"].call(t.Context(), r) }
 	first := make(chan error, 1)
 	go func() { first <- write() }()

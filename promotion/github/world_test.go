@@ -41,6 +41,14 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldOf(t, nil)
+}
+
+// newWorldOf is a world in which more is granted than promobot needs at least.
+func newWorldOf(t *testing.T, more map[string]string) *world {
+	t.Helper()
+	permissions := maps.Clone(granted)
+	maps.Copy(permissions, more)
 	// The clock starts at the real time, in which net/http dates what the
 	// simulator's faults answer.
 	w := &world{t: t, clock: &clock{now: time.Now().UTC().Truncate(time.Second)}}
@@ -50,7 +58,7 @@ func newWorld(t *testing.T) *world {
 	w.must(w.CreateRepository(t.Context(), "acme", "shop", githubsim.RepoOptions{Private: true}))
 	w.commit("main", "version: 1\n")
 	var err error
-	w.bot, err = w.CreateApp(githubsim.AppOptions{Owner: "acme", Name: "promobot", Permissions: maps.Clone(granted)})
+	w.bot, err = w.CreateApp(githubsim.AppOptions{Owner: "acme", Name: "promobot", Permissions: permissions})
 	w.must(err)
 	w.inst, err = w.Install(w.bot.ID, "acme")
 	w.must(err)
