@@ -127,6 +127,10 @@ func (r *Repository) send(ctx context.Context, document string, variables map[st
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }() // read to its end already (transport.go)
+	if resp.StatusCode == http.StatusNotFound {
+		// GraphQL says "not found" in a 200. This is the API itself.
+		return fmt.Errorf("GitHub answers 404 where its GraphQL API should be, %s", r.app.graphQL.Path)
+	}
 	if err := gh.CheckResponse(resp); err != nil {
 		return err
 	}

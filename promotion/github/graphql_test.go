@@ -187,6 +187,7 @@ func TestGraphQLErrors(t *testing.T) {
 		{"no head", answer(200, mergeView(obj{"headRefOid": ""})), "no answer", ""},
 		{"no JSON", answer(200, "<html>"), "no answer", ""},
 		{"bad gateway", answer(502, "<html>"), "no answer", "502"},
+		{"no GraphQL API", answer(404, obj{"message": "Not Found"}), "no answer", "/api/graphql"},
 		{"bad credentials", answer(401, obj{"message": "Bad credentials"}), "refused", ""},
 		{"not allowed", answer(403, obj{"message": "Resource not accessible by integration"}), "refused", ""},
 		{"hourly limit", answer(200, graphQLFault("RATE_LIMITED", "API rate limit exceeded for installation ID 42."), "X-RateLimit-Remaining", "0"), "limited", ""},

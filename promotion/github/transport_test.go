@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/config"
 	"github.com/promobot/promobot/promotion/github"
 )
 
@@ -133,6 +134,11 @@ func TestObservationsNameNobody(t *testing.T) {
 	_ = do(t.Context(), r)
 	_, _ = r.CheckRuns(t.Context(), head)
 	_, _ = r.PullRequest(t.Context(), 7)
+	s.on("GET /repos/acme/shop/branches/env%2Fqa", answer(http.StatusOK, obj{"name": "env/qa", "protected": false}))
+	s.on("GET /repos/acme/shop/rules/branches/env%2Fqa", answer(http.StatusOK, []obj{}))
+	_, _ = r.Rules(t.Context(), "env/qa")
+	_, _ = r.Versions(t.Context(), config.VersionSource{Kind: config.Tag, Repository: "acme/shop", Pattern: "checkout/v*"})
+	_, _ = r.MergeView(t.Context(), 7)
 	var got []string
 	for _, o := range seen.all {
 		got = append(got, fmt.Sprint(o.Route, " ", o.Status))
@@ -143,6 +149,11 @@ func TestObservationsNameNobody(t *testing.T) {
 		"/repos/{owner}/{repo}/commits/{commit}/check-runs 200",
 		"/app 200",
 		"/repos/{owner}/{repo}/pulls/{number} 0",
+		"/repos/{owner}/{repo}/branches/{ref} 200",
+		"/repos/{owner}/{repo}/rules/branches/{ref} 200",
+		"/repos/{owner}/{repo}/git/matching-refs/{ref} 404",
+		"/repos/{owner}/{repo} 200", // whether it can be seen, after the 404
+		"/graphql 404",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("routes (-want +got):\n%s", diff)

@@ -35,11 +35,11 @@ const maxVersions = 300
 // repository is gone.
 func (r *Repository) Versions(ctx context.Context, src config.VersionSource) ([]promotion.Version, error) {
 	doing := fmt.Sprintf("listing the versions of %s", cutLine(src.Repository, 100))
-	list := r.releases
+	list := releases
 	switch src.Kind {
 	case config.Release:
 	case config.Tag:
-		list = r.tags
+		list = tags
 	default:
 		return nil, fmt.Errorf("%s: a source of kind %q cannot be listed", doing, src.Kind)
 	}
@@ -57,7 +57,7 @@ func (r *Repository) Versions(ctx context.Context, src config.VersionSource) ([]
 	return nil, r.gone(ctx, doing, src.Repository, err)
 }
 
-func (r *Repository) releases(ctx context.Context, c *gh.Client, owner, name string, src config.VersionSource) ([]promotion.Version, error) {
+func releases(ctx context.Context, c *gh.Client, owner, name string, src config.VersionSource) ([]promotion.Version, error) {
 	var all []promotion.Version
 	read := 0
 	err := pages(func(page gh.ListOptions) (*gh.Response, error) {
@@ -87,7 +87,7 @@ func (r *Repository) releases(ctx context.Context, c *gh.Client, owner, name str
 	return all, err
 }
 
-func (r *Repository) tags(ctx context.Context, c *gh.Client, owner, name string, src config.VersionSource) ([]promotion.Version, error) {
+func tags(ctx context.Context, c *gh.Client, owner, name string, src config.VersionSource) ([]promotion.Version, error) {
 	const refs = "refs/tags/"
 	at := "tags" // all of them
 	if start := literal(src.Pattern); start != "" {
