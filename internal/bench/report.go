@@ -30,10 +30,12 @@ type report struct {
 
 // section is one bench.
 type section struct {
-	Number int      `json:"number"`
-	Title  string   `json:"title"`
-	Rows   []figure `json:"figures"`
-	Notes  []string `json:"notes,omitempty"`
+	Number int    `json:"number"`
+	Title  string `json:"title"`
+	// Wide prints a row for each case, with a column for each measure.
+	Wide  bool     `json:"-"`
+	Rows  []figure `json:"figures"`
+	Notes []string `json:"notes,omitempty"`
 }
 
 // figure is one thing measured. Ours is promobot's, Script that of the script;
@@ -123,9 +125,12 @@ func (r *report) table(w io.Writer) {
 	}
 	for _, s := range r.Benches {
 		fmt.Fprintf(w, "\n## %d. %s\n\n", s.Number, s.Title)
-		rows := [][]string{{"case", "measure", "promobot", "script", "ratio", "target", ""}}
-		for _, f := range s.Rows {
-			rows = append(rows, f.cells(r.Quick))
+		rows := s.wide(r.Quick)
+		if !s.Wide {
+			rows = [][]string{{"case", "measure", "promobot", "script", "ratio", "target", ""}}
+			for _, f := range s.Rows {
+				rows = append(rows, f.cells(r.Quick))
+			}
 		}
 		writeTable(w, rows)
 		for _, n := range s.Notes {
@@ -135,17 +140,48 @@ func (r *report) table(w io.Writer) {
 }
 
 func (f *figure) cells(quick bool) []string {
-	ratio, met := "", ""
+	ratio := ""
 	if f.Ratio != nil {
 		ratio = number(*f.Ratio) + "×"
 	}
-	if f.Met != nil && !quick {
-		met = "**not met**"
-		if *f.Met {
-			met = "met"
+	return []string{f.Case, f.Measure, value(f.Ours, f.Unit), value(f.Script, f.Unit), ratio, f.Target, f.verdict(quick)}
+}
+
+func (f *figure) verdict(quick bool) string {
+	switch {
+	case f.Met == nil || quick:
+		return ""
+	case *f.Met:
+		return "met"
+	default:
+		return "**not met**"
+	}
+}
+
+// wide has promobot's figures alone; a target stands below its measure's name.
+func (s *section) wide(quick bool) [][]string {
+	heading, columns := []string{"case"}, map[string]int{}
+	for _, f := range s.Rows {
+		if columns[f.Measure] == 0 {
+			columns[f.Measure] = len(heading)
+			heading = append(heading, f.Measure)
+		}
+		if at := columns[f.Measure]; f.Target != "" && heading[at] == f.Measure {
+			heading[at] += " (" + f.Target + ")"
 		}
 	}
-	return []string{f.Case, f.Measure, value(f.Ours, f.Unit), value(f.Script, f.Unit), ratio, f.Target, met}
+	// The last column of a table needs no heading.
+	rows, of := [][]string{append(heading, "")}, map[string]int{}
+	for _, f := range s.Rows {
+		if of[f.Case] == 0 {
+			of[f.Case] = len(rows)
+			row := make([]string, len(heading)+1)
+			row[0] = f.Case
+			rows = append(rows, row)
+		}
+		rows[of[f.Case]][columns[f.Measure]] = strings.TrimSpace(value(f.Ours, f.Unit) + " " + f.verdict(quick))
+	}
+	return rows
 }
 
 func value(v *float64, unit string) string {
@@ -176,7 +212,7 @@ func writeTable(w io.Writer, rows [][]string) {
 	widths := make([]int, len(rows[0]))
 	for column := range widths {
 		for i, row := range rows {
-			if i == 0 && column != len(widths)-1 || row[column] == "" {
+			if i == 0 || row[column] == "" {
 				continue
 			}
 			widths[column] = max(widths[column], len([]rune(row[column])), len([]rune(rows[0][column])), 3)
