@@ -57,11 +57,11 @@ func explain(ctx context.Context, pipeline, environment, repo, named string, std
 		out.printProblems(problems)
 		return silent()
 	}
-	paths, err := r.Paths(ctx, commit)
+	tree, _, err := r.tree(ctx, file, commit)
 	if err != nil {
-		return unreadable("%s at %.10s: %w", printable(r.path), commit, err)
+		return err
 	}
-	pipelines, problems := file.Resolve(paths)
+	pipelines, problems := file.Resolve(tree)
 	table, err := config.Explain(name, pipelines, pipeline, environment)
 	if err != nil {
 		out.printProblems(problems) // they may be why it is not there

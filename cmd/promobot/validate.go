@@ -2,13 +2,18 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/promobot/promobot/promotion/config"
+	"github.com/promobot/promobot/promotion/content"
+	"github.com/promobot/promobot/promotion/gitrepo"
 )
 
 const validateHelp = `Checks a pipeline file: ` + config.Path + ` unless another is named, - for
@@ -18,7 +23,8 @@ standard input. Each problem is one line, with what to write instead:
 
 With --repo the file is also held against the files of that repository's newest
 commit (HEAD): places that do not exist, values that are ranges, two pipelines
-that move the same value, and copied files that name their own environment.
+that move the same value, environments that another tool writes, and copied
+files that name their own environment.
 
 Exit codes: 0 valid, 1 not valid, 2 the command was not understood, 3 something
 could not be read.`
@@ -90,33 +96,64 @@ func validate(ctx context.Context, name, repo string, stdin io.Reader, out print
 // check holds a valid pipeline file against the files of a commit, names first
 // and then the bytes of those that are copied.
 func (r *localRepository) check(ctx context.Context, file *config.File, commit string) ([]config.Pipeline, config.Problems, error) {
-	listing, err := r.List(ctx, commit, []string{""})
+	tree, tips, err := r.tree(ctx, file, commit)
 	if err != nil {
-		return nil, nil, unreadable("%s at %.10s: %w", printable(r.path), commit, err)
+		return nil, nil, err
 	}
-	paths, err := r.Paths(ctx, commit)
-	if err != nil {
-		return nil, nil, unreadable("%s at %.10s: %w", printable(r.path), commit, err)
-	}
-	pipelines, problems := file.Resolve(paths)
-	copied := file.Copied(pipelines, paths)
-	var ids []string
-	for _, p := range copied {
-		if f := listing[p]; isRegular(f.Mode) {
-			ids = append(ids, f.Blob)
+	listings := map[string]content.Listing{}
+	for branch, tip := range tips {
+		if listings[branch], err = r.List(ctx, tip, []string{""}); err != nil {
+			return nil, nil, unreadable("%s at %.10s: %w", printable(r.path), tip, err)
 		}
 	}
-	blobs, _, err := r.Blobs(ctx, ids)
+	pipelines, problems := file.Resolve(tree)
+	blobsOf := map[config.At]string{}
+	for _, at := range file.Moved(pipelines, tree) {
+		if f := listings[at.Branch][at.Path]; isRegular(f.Mode) {
+			blobsOf[at] = f.Blob
+		}
+	}
+	blobs, _, err := r.Blobs(ctx, slices.Collect(maps.Values(blobsOf)))
 	if err != nil {
 		return nil, nil, unreadable("%s at %.10s: %w", printable(r.path), commit, err)
 	}
-	contents := make(map[string][]byte, len(copied))
-	for _, p := range copied {
-		if f := listing[p]; isRegular(f.Mode) {
-			contents[p] = blobs[f.Blob]
-		}
+	contents := make(map[config.At][]byte, len(blobsOf))
+	for at, id := range blobsOf {
+		contents[at] = blobs[id]
 	}
 	return pipelines, append(problems, file.Check(pipelines, contents)...), nil
+}
+
+// tree is the files at a commit, which stands for the default branch, and those
+// of the other branches that a file names, as they are here or were at the last
+// fetch; tips are their commits, "" for the first.
+func (r *localRepository) tree(ctx context.Context, file *config.File, commit string) (tree config.Tree, tips map[string]string, err error) {
+	tips = map[string]string{"": commit}
+	for _, branch := range file.Branches() {
+		for _, ref := range []string{"refs/heads/", "refs/remotes/origin/"} {
+			tip, err := r.Resolve(ctx, ref+branch)
+			if err == nil {
+				tips[branch] = tip
+				break
+			}
+			if !errors.Is(err, gitrepo.ErrUnknownCommit) {
+				return tree, nil, unreadable("%s: %w", printable(r.path), err)
+			}
+		}
+	}
+	tree.Branches = map[string][]string{}
+	for branch, tip := range tips {
+		paths, err := r.Paths(ctx, tip)
+		if err != nil {
+			return tree, nil, unreadable("%s at %.10s: %w", printable(r.path), tip, err)
+		}
+		if branch == "" {
+			tree.Paths = paths
+		} else {
+			tree.Branches[branch] = paths
+		}
+	}
+	return tree, tips, nil
 }
 
 // isRegular says whether git's mode is that of a regular file.

@@ -2,10 +2,12 @@ package config
 
 // Copying a whole file that names its own environment would put qa's name into
 // production. Whether files do so only their bytes can tell, so this is a step
-// of its own that callers make when they have them.
+// of its own that callers make when they have them. What else bytes tell is in
+// moving.go.
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -23,37 +25,69 @@ import (
 // maxChecked is the most bytes of a file that are checked.
 const maxChecked = 1 << 20
 
-// Copied are the repository paths whose bytes [File.Check] wants, sorted: the
-// files that the pipelines copy whole.
-func (f *File) Copied(pipelines []Pipeline, paths []string) []string {
-	r := &resolver{file: f, x: newIndex(paths)}
-	var out []string
+// Moved are the files whose bytes [File.Check] wants, sorted: those that the
+// pipelines copy whole or look into for values, and those by which other tools
+// write to the environments.
+func (f *File) Moved(pipelines []Pipeline, t Tree) []At {
+	r := &resolver{file: f, x: newIndexes(t)}
+	var out []At
 	for i := range pipelines {
 		for j := range pipelines[i].Environments {
-			place := pipelines[i].Environments[j].Place
-			for k := range place.Items {
-				if place.Items[k].Kind == content.Files {
-					for _, rel := range r.selected(place.Dir, &place.Items[k], false) {
-						out = append(out, inDir(place.Dir, rel))
-					}
-				}
+			e := &pipelines[i].Environments[j]
+			for _, branch := range e.branches() {
+				out = append(out, r.moved(e, branch)...)
 			}
 		}
 	}
-	slices.Sort(out)
+	slices.SortFunc(out, func(a, b At) int {
+		return cmp.Or(cmp.Compare(a.Branch, b.Branch), cmp.Compare(a.Path, b.Path))
+	})
 	return slices.Compact(out)
+}
+
+// branches are those that an environment stands on and is read from.
+func (e *Environment) branches() []string {
+	if e.Read == "" {
+		return []string{e.Branch}
+	}
+	return []string{e.Branch, e.Read}
+}
+
+// moved are an environment's files on one branch.
+func (r *resolver) moved(e *Environment, branch string) []At {
+	var out []At
+	x := r.x.on(branch)
+	for k := range e.Place.Items {
+		item := &e.Place.Items[k]
+		if item.Kind == content.Files {
+			for _, rel := range selected(x, e.Place.Dir, item, false) {
+				out = append(out, At{branch, inDir(e.Place.Dir, rel)})
+			}
+		} else if file := r.inFile(&Environment{Branch: branch, Place: e.Place}, item); x.file(file) {
+			out = append(out, At{branch, file})
+		}
+	}
+	for _, file := range overriding(x, e.Place.Dir) {
+		out = append(out, At{branch, file})
+	}
+	return out
 }
 
 // Check finds files that would be copied from one environment to the next and
 // name, in the same value or line, the environment they are in, without that
-// value being kept. contents maps repository paths to bytes, as for [File.Copied].
-func (f *File) Check(pipelines []Pipeline, contents map[string][]byte) Problems {
+// value being kept; values that would travel and move by themselves; and
+// environments that another tool writes. contents are the bytes of [File.Moved].
+func (f *File) Check(pipelines []Pipeline, contents map[At][]byte) Problems {
 	d := &decoder{file: f.name}
-	paths := make([]string, 0, len(contents))
-	for p := range contents {
-		paths = append(paths, p)
+	t := Tree{Branches: map[string][]string{}}
+	for at := range contents {
+		if at.Branch == "" {
+			t.Paths = append(t.Paths, at.Path)
+		} else {
+			t.Branches[at.Branch] = append(t.Branches[at.Branch], at.Path)
+		}
 	}
-	c := &checker{decoder: d, resolver: &resolver{file: f, x: newIndex(paths)}, contents: contents, names: f.namePatterns()}
+	c := &checker{decoder: d, resolver: &resolver{file: f, x: newIndexes(t)}, contents: contents, names: f.namePatterns()}
 	for _, l := range f.layouts {
 		for i := range pipelines {
 			if pipelines[i].Group == l.group.value {
@@ -67,7 +101,7 @@ func (f *File) Check(pipelines []Pipeline, contents map[string][]byte) Problems 
 type checker struct {
 	*decoder
 	resolver *resolver
-	contents map[string][]byte
+	contents map[At][]byte
 	names    map[string]func(string) bool
 }
 
@@ -96,17 +130,26 @@ func (c *checker) pipeline(l *layout, p *Pipeline) {
 	for i := range p.Environments {
 		e := &p.Environments[i]
 		byName[e.Name] = e
+		c.written(l, p, e)
+		if e.Read != "" {
+			// What was written for this environment may name it.
+			c.fixed(l, p, e, e, e.Read)
+			continue
+		}
 		for _, from := range e.From {
 			up := byName[from]
-			if up == nil || !up.Present || !e.Present {
+			if up == nil || !up.Present || !e.Present || up.Managed {
 				continue
+			}
+			if up.Source == nil {
+				c.fixed(l, p, e, up, up.Branch)
 			}
 			for k := range e.Place.Items {
 				item := &up.Place.Items[k]
 				if item.Kind != content.Files {
 					continue
 				}
-				for _, rel := range c.resolver.selected(up.Place.Dir, item, false) {
+				for _, rel := range selected(c.resolver.x.on(up.Branch), up.Place.Dir, item, false) {
 					c.file(l, p, up, e, k, rel)
 				}
 			}
@@ -116,8 +159,8 @@ func (c *checker) pipeline(l *layout, p *Pipeline) {
 
 // file compares one file upstream with the same in the target.
 func (c *checker) file(l *layout, p *Pipeline, up, e *Environment, k int, rel string) {
-	source, okS := c.contents[inDir(up.Place.Dir, rel)]
-	target, okT := c.contents[inDir(e.Place.Dir, rel)]
+	source, okS := c.contents[At{up.Branch, inDir(up.Place.Dir, rel)}]
+	target, okT := c.contents[At{e.Branch, inDir(e.Place.Dir, rel)}]
 	path := inDir(e.Place.Dir, rel)
 	never := func(n string) bool { return neverOfFiles(n) && matchGlob(n, path) }
 	if !okS || !okT || len(source) > maxChecked || len(target) > maxChecked || slices.ContainsFunc(e.Never, never) {
@@ -167,8 +210,10 @@ func (c *checker) lines(what string, at position, source, target []byte, up, e s
 
 // scalarAt is a scalar of a file with the keys that lead to it.
 type scalarAt struct {
-	keys []string
-	text string
+	keys   []string
+	text   string
+	line   int
+	digest bool // its mapping has a digest too
 }
 
 // scalars are a YAML or JSON file's scalars by their value paths, list items by
@@ -182,22 +227,26 @@ func scalars(src []byte) (out map[string]scalarAt, ok bool) {
 	out = map[string]scalarAt{}
 	in := yaml.NewDecoder(bytes.NewReader(src))
 	nodes := 0
-	var walk func(n *yaml.Node, keys []string)
-	walk = func(n *yaml.Node, keys []string) {
+	var walk func(n *yaml.Node, keys []string, digest bool)
+	walk = func(n *yaml.Node, keys []string, digest bool) {
 		if nodes++; nodes > maxNodes || len(keys) > maxKeys {
 			return
 		}
 		switch n.Kind {
 		case yaml.MappingNode:
+			has := false
 			for i := 0; i+1 < len(n.Content); i += 2 {
-				walk(n.Content[i+1], append(slices.Clip(keys), n.Content[i].Value))
+				has = has || n.Content[i].Value == "digest"
+			}
+			for i := 0; i+1 < len(n.Content); i += 2 {
+				walk(n.Content[i+1], append(slices.Clip(keys), n.Content[i].Value), has)
 			}
 		case yaml.SequenceNode:
 			for i, c := range n.Content {
-				walk(c, append(slices.Clip(keys), itemName(c, i)))
+				walk(c, append(slices.Clip(keys), itemName(c, i)), false)
 			}
 		case yaml.ScalarNode:
-			out[edit.Key(keys)] = scalarAt{keys: keys, text: n.Value}
+			out[edit.Key(keys)] = scalarAt{keys: keys, text: n.Value, line: n.Line, digest: digest}
 		}
 	}
 	for {
@@ -213,7 +262,7 @@ func scalars(src []byte) (out map[string]scalarAt, ok bool) {
 		if doc.Content[0].Kind == yaml.ScalarNode {
 			return nil, false
 		}
-		walk(doc.Content[0], nil)
+		walk(doc.Content[0], nil, false)
 	}
 }
 

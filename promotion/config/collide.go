@@ -5,6 +5,7 @@ package config
 // different pipelines as long as they differ.
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -22,8 +23,11 @@ type claim struct {
 // file that only one environment of a pipeline has counts for all of them, since
 // it travels.
 func (r *resolver) collisions(pipelines []Pipeline) {
-	claims := map[string][]claim{}
-	add := func(path string, c claim) { claims[path] = append(claims[path], c) }
+	claims := map[At][]claim{}
+	add := func(e *Environment, path string, c claim) {
+		at := At{e.Branch, path}
+		claims[at] = append(claims[at], c)
+	}
 	for p := range pipelines {
 		environments := pipelines[p].Environments
 		if len(environments) == 0 {
@@ -31,40 +35,61 @@ func (r *resolver) collisions(pipelines []Pipeline) {
 		}
 		for i := range environments[0].Place.Items {
 			var union map[string]bool
-			for e := range environments {
-				item := &environments[e].Place.Items[i]
+			for n := range environments {
+				e := &environments[n]
+				item := &e.Place.Items[i]
 				if item.Kind != content.Files {
-					if environments[e].Present {
-						add(r.inFile(environments[e].Place.Dir, item), claim{p, e, item, i})
+					if e.Present && !e.Managed {
+						add(e, r.inFile(e, item), claim{p, n, item, i})
 					}
 					continue
 				}
-				for _, rel := range r.selected(environments[e].Place.Dir, item, false) {
-					if union == nil {
-						union = map[string]bool{}
+				for _, x := range r.holding(e) {
+					for _, rel := range selected(x, e.Place.Dir, item, false) {
+						if union == nil {
+							union = map[string]bool{}
+						}
+						union[rel] = true
 					}
-					union[rel] = true
 				}
 			}
-			for e := range environments {
+			for n := range environments {
+				e := &environments[n]
 				for rel := range union {
-					if item := &environments[e].Place.Items[i]; environments[e].Present && takes(item, rel) {
-						add(inDir(environments[e].Place.Dir, rel), claim{p, e, item, i})
+					if item := &e.Place.Items[i]; e.Present && takes(item, rel) {
+						add(e, inDir(e.Place.Dir, rel), claim{p, n, item, i})
 					}
 				}
 			}
 		}
 	}
-	paths := make([]string, 0, 8)
-	for path, all := range claims {
-		if len(all) > 1 || path == Path || path == r.file.name {
-			paths = append(paths, path)
+	places := make([]At, 0, 8)
+	for at, all := range claims {
+		if len(all) > 1 || r.isFile(at) {
+			places = append(places, at)
 		}
 	}
-	slices.Sort(paths)
-	for _, path := range paths {
-		r.collide(pipelines, path, claims[path])
+	slices.SortFunc(places, func(a, b At) int {
+		return cmp.Or(cmp.Compare(a.Branch, b.Branch), cmp.Compare(a.Path, b.Path))
+	})
+	for _, at := range places {
+		r.collide(pipelines, at, claims[at])
 	}
+}
+
+// isFile says whether a file is the pipeline file, which counts on the default
+// branch only.
+func (r *resolver) isFile(at At) bool {
+	return at.Branch == "" && (at.Path == Path || at.Path == r.file.name)
+}
+
+// holding are the files that an environment has and may get: those of its branch
+// and of the branch it is read from.
+func (r *resolver) holding(e *Environment) []*index {
+	if e.Read == "" {
+		return []*index{r.x.on(e.Branch)}
+	}
+	return []*index{r.x.on(e.Branch), r.x.on(e.Read)}
 }
 
 // takes says whether a files item names a path relative to its folder.
@@ -76,20 +101,23 @@ func takes(item *content.Item, rel string) bool {
 }
 
 // inFile is the repository path of the file that an item looks in.
-func (r *resolver) inFile(dir string, item *content.Item) string {
+func (r *resolver) inFile(e *Environment, item *content.Item) string {
 	if item.Kind != content.Images {
-		return inDir(dir, item.In)
+		return inDir(e.Place.Dir, item.In)
 	}
-	for _, k := range kustomizations {
-		if path := inDir(dir, k); r.x.file(path) {
-			return path
+	for _, x := range r.holding(e) {
+		for _, k := range kustomizations {
+			if path := inDir(e.Place.Dir, k); x.file(path) {
+				return path
+			}
 		}
 	}
-	return inDir(dir, kustomizations[0])
+	return inDir(e.Place.Dir, kustomizations[0])
 }
 
 // collide compares the claims on one file, each with those before it.
-func (r *resolver) collide(pipelines []Pipeline, path string, all []claim) {
+func (r *resolver) collide(pipelines []Pipeline, at At, all []claim) {
+	path := at.Path
 	name := func(c claim) string {
 		return fmt.Sprintf("%s in %s", pipelines[c.pipeline].Key, pipelines[c.pipeline].Environments[c.environment].Name)
 	}
@@ -108,7 +136,7 @@ func (r *resolver) collide(pipelines []Pipeline, path string, all []claim) {
 		return position{}
 	}
 	for i, c := range all {
-		if path == Path || path == r.file.name {
+		if r.isFile(at) {
 			block(c, "the pipeline file itself would be moved")
 			p := position(c)
 			r.d.add(p.line, p.column, name(c)+" would move the pipeline file itself", "add except: "+Path)
@@ -121,6 +149,9 @@ func (r *resolver) collide(pipelines []Pipeline, path string, all []claim) {
 				continue
 			}
 			reason := fmt.Sprintf("%s and %s both move %s", name(o), name(c), what)
+			if at.Branch != "" {
+				reason += " on branch " + at.Branch
+			}
 			block(c, reason)
 			block(o, reason)
 			p := position(c)

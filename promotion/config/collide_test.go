@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/promobot/promobot/promotion/config"
 )
 
 // TestCollisions are layouts over one repository: which are told to move the
@@ -85,7 +87,7 @@ func TestCollisions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			slices.Sort(paths)
-			pipelines, problems := parse(t, head+c.pipelines).Resolve(paths)
+			pipelines, problems := parse(t, head+c.pipelines).Resolve(config.Tree{Paths: paths})
 			var blocked []string
 			for _, p := range pipelines {
 				for _, e := range p.Environments {

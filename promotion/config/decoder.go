@@ -41,6 +41,19 @@ func (d *decoder) add(line, column int, message, remedy string) {
 
 func (d *decoder) at(n *yaml.Node, message, remedy string) { d.add(n.Line, n.Column, message, remedy) }
 
+// once reports what a shared line of the file brings about for several
+// environments only for the first of them.
+func (d *decoder) once(p position, message, remedy string) {
+	if !d.reported(p) {
+		d.add(p.line, p.column, message, remedy)
+	}
+}
+
+// reported says whether a problem stands at a position already.
+func (d *decoder) reported(p position) bool {
+	return slices.ContainsFunc(d.problems, func(q Problem) bool { return q.Line == p.line && q.Column == p.column })
+}
+
 // finish sorts the problems in the file's order.
 func (d *decoder) finish() Problems {
 	slices.SortStableFunc(d.problems, func(a, b Problem) int {
@@ -129,6 +142,13 @@ func required[T any](example string, f field[T]) field[T] {
 func notYet[T any](name string) field[T] {
 	return field[T]{name: name, later: true, read: func(d *decoder, path string, n *yaml.Node, _ *T) {
 		d.at(n, path+" is not supported yet by this version of promobot", "remove "+name+", or wait for a version that knows it")
+	}}
+}
+
+// misplaced makes a field that belongs elsewhere: it is refused with where.
+func misplaced[T any](name, remedy string) field[T] {
+	return field[T]{name: name, later: true, read: func(d *decoder, path string, n *yaml.Node, _ *T) {
+		d.at(n, path+" is said elsewhere", remedy)
 	}}
 }
 

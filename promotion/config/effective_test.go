@@ -116,7 +116,7 @@ func TestOverridesByNameThatLoosen(t *testing.T) {
 	src := strings.Replace(base, "path: envs/$env", "for_each: envs/$name\n    path: envs/$name/$env", 1) + "overrides:\n  - {environments: prod, name: we*, mode: observe}\n  - {name: web, environments: prod, mode: auto}\n"
 	f := parse(t, src)
 	paths := []string{"envs/db/dev/kustomization.yaml", "envs/db/prod/kustomization.yaml", "envs/web/dev/kustomization.yaml", "envs/web/prod/kustomization.yaml"}
-	pipelines, problems := f.Resolve(paths)
+	pipelines, problems := f.Resolve(config.Tree{Paths: paths})
 	want := "12:43 overrides[1].mode: auto would loosen observe in prod (overrides[0].mode on line 11)\n      put the more general override first, the tighter one behind it\n"
 	if diff := cmp.Diff(want, describe(problems)); diff != "" {
 		t.Error(diff)

@@ -25,6 +25,7 @@ func (l *layout) checkLayout(d *decoder, environments []string) {
 	l.known = append([]string{envVariable}, l.each.variables...)
 	before := len(d.problems) + d.more
 	l.checkPlace(d, at+".path", spec.path)
+	l.checkBranches(d)
 	if len(spec.promote.value) == 0 {
 		d.add(spec.promote.line, spec.promote.column, at+".promote is empty", "say what moves: images, values, files or match")
 		return
@@ -58,7 +59,7 @@ func (l *layout) checkPlace(d *decoder, at string, p place) {
 		}
 	}
 	for _, e := range l.environments {
-		if _, _, ok := p.in(e.name.value); !ok && !e.optional().value {
+		if _, _, ok := p.in(e.name.value); !ok && !e.optional().value && !e.managed().value {
 			d.add(p.line, p.column, fmt.Sprintf("%s names no place for environment %s", at, e.name.value),
 				"add it, or say optional: true where the environment is named, or list the pipeline's environments without it")
 		}
@@ -147,7 +148,7 @@ func (l *layout) checkBelonging(d *decoder, at, kind string, item *itemSpec) {
 // environments, or in two pipelines of one for_each.
 func (l *layout) checkDistinct(d *decoder, at, kind string, item *itemSpec) {
 	fileHas := func(v string) bool {
-		if v == envVariable && l.spec.path.varies() {
+		if v == envVariable && (l.spec.path.varies() || l.apart()) {
 			return true
 		}
 		if !slices.ContainsFunc(l.spec.path.templates(), func(t said[pathTemplate]) bool { return !t.value.has(v) }) {
@@ -166,12 +167,18 @@ func (l *layout) checkDistinct(d *decoder, at, kind string, item *itemSpec) {
 		}
 		return !slices.ContainsFunc(parts, func(t said[pathTemplate]) bool { return !t.value.has(v) })
 	}
+	written := 0
+	for _, e := range l.environments {
+		if !e.managed().value {
+			written++
+		}
+	}
 	for _, v := range l.known {
-		if fileHas(v) || partHas(v) || v == envVariable && len(l.environments) < 2 {
+		if fileHas(v) || partHas(v) || v == envVariable && written < 2 {
 			continue
 		}
 		if v == envVariable {
-			d.add(item.line, item.column, at+" is the same place in every environment", "use $env in path, or in the item, or give path as a mapping from environment to path")
+			d.add(item.line, item.column, at+" is the same place in every environment", "use $env in path, in branch or in the item, or give path as a mapping from environment to path")
 		} else {
 			d.add(item.line, item.column, fmt.Sprintf("%s is the same place for every $%s of for_each", at, v), fmt.Sprintf("use $%s in path or in the item", v))
 		}

@@ -28,6 +28,7 @@ type commonSpec struct {
 	start                        said[bool] // true: reconcile
 	labels, assignees, reviewers list
 	title, body                  said[string]
+	deliverySpec
 }
 
 type limitsSpec struct {
@@ -42,16 +43,26 @@ type environmentSpec struct {
 	verify      said[string]
 	allow       said[[]said[content.Kind]]
 	limits      limitsSpec
+	source      sourceSpec
+	managed     said[bool] // elsewhere
+	batch       said[Batch]
+	// branch and read are said only under a pipeline's environments.
+	branch place
+	read   readSpec
 }
 
 type pipelineSpec struct {
 	position
 	commonSpec
-	forEach said[pathTemplate]
-	path    place
-	promote said[[]itemSpec]
-	only    list // environments given as a list: the pipeline has only these
-	own     said[[]named[environmentSpec]]
+	forEach  said[pathTemplate]
+	path     place
+	branch   place
+	read     readSpec
+	revision revisionSpec
+	batch    said[Batch]
+	promote  said[[]itemSpec]
+	only     list // environments given as a list: the pipeline has only these
+	own      said[[]named[environmentSpec]]
 }
 
 type itemSpec struct {
@@ -70,6 +81,8 @@ type overrideSpec struct {
 	allow                         said[[]said[content.Kind]]
 	limits                        limitsSpec
 	labels, assignees, reviewers  list
+	deliver                       said[Deliver]
+	batch                         said[Batch]
 }
 
 var (
@@ -85,11 +98,14 @@ var (
 	titleShape        = text("a template", 1000, checkTemplate(RenderTemplate))
 	bodyShape         = text("a template", 20000, checkTemplate(RenderMarkdown))
 	environmentsShape = mapOf("its settings", nameShape, environmentShape())
+	ownShape          = mapOf("its settings", nameShape, ownEnvironmentShape())
+	readBranchShape   = object("read", "", false, readFields())
+	revisionShape     = object("revision", "", false, revisionFields())
 )
 
 // commonFields are the keys of commonSpec for whatever holds one.
 func commonFields[T any](common func(*T) *commonSpec) []field[T] {
-	return []field[T]{
+	fields := []field[T]{
 		key("start", startShape, "now", "what happens to what stands when an environment enters the file. `now`: it is adopted, only later changes travel. `reconcile`: differences from upstream are proposed at once. The most particular one counts: pipeline's environment, pipeline, environment, file",
 			func(t *T) *said[bool] { return &common(t).start }),
 		key("labels", listOf(labelShape), "none", "labels of the pull requests; those of file, environment and pipeline are added up",
@@ -103,6 +119,7 @@ func commonFields[T any](common func(*T) *commonSpec) []field[T] {
 		key("body", bodyShape, "promobot's own", "template of the pull request's text; `{{.Text}}` is promobot's own. The most particular one counts",
 			func(t *T) *said[string] { return &common(t).body }),
 	}
+	return append(fields, deliveryFields(func(t *T) *deliverySpec { return &common(t).deliverySpec })...)
 }
 
 func documentFields() []field[document] {
@@ -127,7 +144,7 @@ func documentFields() []field[document] {
 			func(f *document) *said[[]overrideSpec] { return &f.overrides }),
 	}
 	fields = append(fields, commonFields(func(f *document) *commonSpec { return &f.commonSpec })...)
-	return append(fields, notYets[document]("windows", "holidays", "hints", "rollback", "commits", "when", "on_failure", "deliver", "merge", "method", "red_for")...)
+	return append(fields, notYets[document]("windows", "holidays", "hints", "rollback", "when", "on_failure", "red_for")...)
 }
 
 func notYets[T any](names ...string) []field[T] {
@@ -159,10 +176,6 @@ func environmentLimitsShape() shape[limitsSpec] {
 	return object("environment_limits", "", false, []field[limitsSpec]{perEnvironmentField()})
 }
 
-func environmentShape() shape[environmentSpec] {
-	return object("environment", "One place a revision lands.", true, environmentFields())
-}
-
 func environmentFields() []field[environmentSpec] {
 	fields := []field[environmentSpec]{
 		key("from", listOf(nameShape), "none: it is a first one", "the environments where content is read. Several: what they promote must be equal in all",
@@ -179,9 +192,60 @@ func environmentFields() []field[environmentSpec] {
 			func(e *environmentSpec) *said[[]said[content.Kind]] { return &e.allow }),
 		key("limits", environmentLimitsShape(), "the file's", "how much promobot opens here",
 			func(e *environmentSpec) *limitsSpec { return &e.limits }),
+		key("source", sourceShape(), "its path", "what brings new versions to an environment without `from`; they are written into what `promote` names here, which must be values, images or match. The newest counts, older ones arriving late change nothing",
+			func(e *environmentSpec) *sourceSpec { return &e.source }),
+		key("managed", managedShape, "no", "`elsewhere`: another tool writes here (Flux, an image updater). promobot never does; `source` tells it what runs, and that version is what those downstream get",
+			func(e *environmentSpec) *said[bool] { return &e.managed }),
+		batchField(func(e *environmentSpec) *said[Batch] { return &e.batch }),
 	}
 	fields = append(fields, commonFields(func(e *environmentSpec) *commonSpec { return &e.commonSpec })...)
-	return append(fields, notYets[environmentSpec]("branch", "read", "revision", "source", "managed", "window", "windows", "approval", "batch", "on_failure", "deliver", "merge", "method", "when", "newer", "soak", "timeout", "while_soaking", "hints", "rollback", "commits", "red_for")...)
+	return append(fields, notYets[environmentSpec]("window", "windows", "approval", "on_failure", "when", "soak", "timeout", "while_soaking", "hints", "rollback", "red_for")...)
+}
+
+func environmentShape() shape[environmentSpec] {
+	return object("environment", "One place a revision lands.", true, append(environmentFields(),
+		misplaced[environmentSpec]("branch", "say it under pipelines.<name>, as branch: env/$env"),
+		misplaced[environmentSpec]("read", "say it under pipelines.<name>, as read: {branch: env/$env-next}"),
+		misplaced[environmentSpec]("revision", "say it under pipelines.<name>"),
+		misplaced[environmentSpec]("path", "say it under pipelines.<name>, as path: envs/$env"),
+	))
+}
+
+// ownEnvironmentShape is an environment under a pipeline, where layout is said too.
+func ownEnvironmentShape() shape[environmentSpec] {
+	return object("pipeline_environment", "What counts for an environment in this pipeline.", true, append(environmentFields(), placingFields()...))
+}
+
+// placingFields are the keys that an environment has under a pipeline only.
+func placingFields() []field[environmentSpec] {
+	return []field[environmentSpec]{
+		branchField(func(e *environmentSpec) *place { return &e.branch }),
+		readField(func(e *environmentSpec) *readSpec { return &e.read }),
+	}
+}
+
+func branchField[T any](into func(*T) *place) field[T] {
+	return key("branch", branchShape, "the default branch", "the branch the environment stands on; with `$env`, environments are branches. Environments that a mapping does not name stand on the default branch", into)
+}
+
+func readField[T any](into func(*T) *readSpec) field[T] {
+	return key("read", readBranchShape, "the place of `from`", "content comes from the environment's own source branch, as a hydrator writes it. An environment without `from` takes each new state of it; one with `from` takes the revision that is next upstream, which needs `revision`. It may share no history with the branch", into)
+}
+
+func readFields() []field[readSpec] {
+	return []field[readSpec]{
+		required("env/$env-next", key("branch", branchShape, "", "the branch that content is read from",
+			func(r *readSpec) *place { return &r.branch })),
+	}
+}
+
+func revisionFields() []field[revisionSpec] {
+	return []field[revisionSpec]{
+		required("hydrator.metadata", key("in", templated("a file below path", func(s string) *refusal { return checkPath(s, false) }), "", "the YAML or JSON file that names the revision",
+			func(r *revisionSpec) *said[pathTemplate] { return &r.in })),
+		required("drySha", key("value", valueTemplate, "", "where it stands in the file",
+			func(r *revisionSpec) *said[pathTemplate] { return &r.value })),
+	}
 }
 
 func pipelineShape() shape[pipelineSpec] {
@@ -194,12 +258,18 @@ func pipelineFields() []field[pipelineSpec] {
 			func(p *pipelineSpec) *said[pathTemplate] { return &p.forEach }),
 		required("envs/$env", key("path", placeShape("a path with $env and the names of for_each"), "", "the environment's folder; `.` is the repository's root",
 			func(p *pipelineSpec) *place { return &p.path })),
+		branchField(func(p *pipelineSpec) *place { return &p.branch }),
+		readField(func(p *pipelineSpec) *readSpec { return &p.read }),
+		key("revision", revisionShape, "the commit", "what makes states of several branches the same revision (a hydrator's drySha): a value in a file of each",
+			func(p *pipelineSpec) *revisionSpec { return &p.revision }),
 		required(`{images: "*"}`, key("promote", listOf(itemShape()), "", "what moves: an allowlist",
 			func(p *pipelineSpec) *said[[]itemSpec] { return &p.promote })),
 		pipelineEnvironments(),
+		batchField(func(p *pipelineSpec) *said[Batch] { return &p.batch }),
 	}
 	fields = append(fields, commonFields(func(p *pipelineSpec) *commonSpec { return &p.commonSpec })...)
-	return append(fields, notYets[pipelineSpec]("branch", "read", "revision", "source", "batch", "on_failure", "deliver", "merge", "method", "when", "newer", "hints", "rollback", "commits", "red_for")...)
+	fields = append(fields, misplaced[pipelineSpec]("source", "say it where the environment is named, as environments: {dev: {source: {release: acme/app}}}"))
+	return append(fields, notYets[pipelineSpec]("on_failure", "when", "hints", "rollback", "red_for")...)
 }
 
 func itemShape() shape[itemSpec] {
@@ -246,9 +316,13 @@ func overrideFields() []field[overrideSpec] {
 			func(o *overrideSpec) *said[[]said[content.Kind]] { return &o.allow }),
 		key("limits", environmentLimitsShape(), "", "a lower limit",
 			func(o *overrideSpec) *limitsSpec { return &o.limits }),
+		key("deliver", onlyPullRequest, "", "pull requests where a push was said",
+			func(o *overrideSpec) *said[Deliver] { return &o.deliver }),
+		key("batch", neverBatch, "", "takes these out of the batch",
+			func(o *overrideSpec) *said[Batch] { return &o.batch }),
 		key("labels", listOf(labelShape), "", "more labels", func(o *overrideSpec) *list { return &o.labels }),
 		key("assignees", listOf(loginShape), "", "more assignees", func(o *overrideSpec) *list { return &o.assignees }),
 		key("reviewers", listOf(reviewerShape), "", "more reviewers", func(o *overrideSpec) *list { return &o.reviewers }),
 	}
-	return append(fields, notYets[overrideSpec]("approval", "batch", "window", "windows", "on_failure", "verify", "when", "newer", "soak")...)
+	return append(fields, notYets[overrideSpec]("approval", "window", "windows", "on_failure", "verify", "when", "soak")...)
 }

@@ -117,11 +117,11 @@ func pipelineEnvironments() field[pipelineSpec] {
 		name: "environments", words: "names of environments, or a mapping from environment to its settings here", fallback: "all of the file's",
 		rule: "a list: the pipeline has only these. A mapping: settings that count here instead of the environment's own (the lowest `mode` counts; labels, assignees and reviewers are added)",
 		schema: func(g *schemas) schema {
-			return schema{"anyOf": []any{names.schema(g), environmentsShape.schema(g)}}
+			return schema{"anyOf": []any{names.schema(g), ownShape.schema(g)}}
 		},
 		read: func(d *decoder, path string, n *yaml.Node, p *pipelineSpec) {
 			if deref(n).Kind == yaml.MappingNode {
-				p.own, _ = environmentsShape.read(d, path, n)
+				p.own, _ = ownShape.read(d, path, n)
 				return
 			}
 			p.only, _ = names.read(d, path, n)

@@ -170,7 +170,7 @@ func TestMissingShowsAFileThatWorks(t *testing.T) {
 		t.Fatal("no example in the text")
 	}
 	f := parse(t, src)
-	pipelines, problems := f.Resolve([]string{"envs/production/kustomization.yaml", "envs/staging/kustomization.yaml"})
+	pipelines, problems := f.Resolve(config.Tree{Paths: []string{"envs/production/kustomization.yaml", "envs/staging/kustomization.yaml"}})
 	if len(problems) > 0 || len(pipelines) != 1 || len(pipelines[0].Environments) != 2 {
 		t.Errorf("%v %v", pipelines, problems)
 	}
@@ -221,7 +221,7 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 		if file != nil {
-			pipelines, _ := file.Resolve(paths)
+			pipelines, _ := file.Resolve(config.Tree{Paths: paths})
 			for _, p := range pipelines {
 				for _, e := range p.Environments {
 					if _, err := config.Explain("p.yml", pipelines, p.Key, e.Name); err != nil {

@@ -27,7 +27,8 @@ type Reach struct {
 	own      map[string][]Target // files that belong to some environments of a folder only
 }
 
-// SharedFromKustomizations finds what the environments' kustomizations have in
+// SharedFromKustomizations finds what the kustomizations of the environments on
+// the default branch have in
 // common: kustomizations maps repository paths of kustomization files to their
 // bytes, and resources, bases and components that are relative paths are
 // followed from each environment's folder on. What cannot be read as YAML, and
@@ -46,7 +47,7 @@ func SharedFromKustomizations(pipelines []Pipeline, kustomizations map[string][]
 	for i := range pipelines {
 		for j := range pipelines[i].Environments {
 			e := &pipelines[i].Environments[j]
-			if e.Present {
+			if e.Present && e.Branch == "" && !e.Managed {
 				r.add(Target{pipelines[i].Key, e.Name}, e, graph, folders)
 			}
 		}

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -114,15 +115,16 @@ func TestCheckNamesOwnEnvironment(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := parse(t, head+c.item+"\n")
 			var paths []string
-			contents := map[string][]byte{}
+			contents := map[config.At][]byte{}
 			for p, s := range c.files {
 				paths = append(paths, p)
-				contents[p] = []byte(s)
+				contents[config.At{Path: p}] = []byte(s)
 			}
 			pipelines := resolve(t, head+c.item+"\n", paths...)
-			for p := range contents {
-				if !strings.Contains(c.item, "except") && !strings.Contains(fmt.Sprint(f.Copied(pipelines, paths)), p) {
-					t.Errorf("%s is not asked for: %v", p, f.Copied(pipelines, paths))
+			moved := f.Moved(pipelines, config.Tree{Paths: paths})
+			for at := range contents {
+				if !strings.Contains(c.item, "except") && !slices.Contains(moved, at) {
+					t.Errorf("%s is not asked for: %v", at.Path, moved)
 				}
 			}
 			if diff := cmp.Diff(c.want, describe(f.Check(pipelines, contents))); diff != "" {

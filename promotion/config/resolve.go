@@ -17,21 +17,21 @@ import (
 // maxPlaces bounds pipelines times environments of one repository.
 const maxPlaces = 50_000
 
-// Resolve gives the pipelines of a repository whose files have these paths,
-// sorted as the file has them and then by key. Paths sorted by bytes, as git
-// lists them, save a sort. The problems are those that only the repository's
-// files show; the environments they concern are Blocked, all others can go on.
-// Slices of the environments are shared and must not be changed.
-func (f *File) Resolve(paths []string) ([]Pipeline, Problems) {
+// Resolve gives the pipelines of a repository with these files, sorted as the
+// file has them and then by key. The tree needs the files of [File.Branches] and
+// of the default branch. The problems are those that only the repository's files
+// show; the environments they concern are Blocked, all others can go on. Slices
+// of the environments are shared and must not be changed.
+func (f *File) Resolve(t Tree) ([]Pipeline, Problems) {
 	d := &decoder{file: f.name}
-	x := newIndex(paths)
+	x := newIndexes(t)
 	r := &resolver{file: f, d: d, x: x, memo: map[memoKey]*settled{}}
 	var out []Pipeline
 	places := 0
 	for _, l := range f.layouts {
 		bindings := []binding{nil}
 		if l.spec.forEach.said() {
-			bindings = l.each.expand(x)
+			bindings = l.expand(x)
 		}
 		if places += len(bindings) * len(l.environments); places > maxPlaces {
 			p := l.spec.forEach.position
@@ -51,7 +51,7 @@ func (f *File) Resolve(paths []string) ([]Pipeline, Problems) {
 type resolver struct {
 	file *File
 	d    *decoder
-	x    *index
+	x    *indexes
 	memo map[memoKey]*settled
 }
 
@@ -97,12 +97,17 @@ func (r *resolver) pipeline(l *layout, b binding) (p Pipeline, found bool) {
 		env := r.settled(l, e, p.Title).Environment
 		env.Place, env.Present = places[i], present[i]
 		env.Place.Never = env.Never
+		env.Branch, env.Read = r.x.standing(l.branch(e)), l.readBranch(e)
+		env.Revision = l.revision(b.with(envVariable, e.name.value))
+		if s := e.source(); s.said() {
+			env.Source = s.fill(b.with(envVariable, e.name.value))
+		}
 		env.From, env.After = e.from, e.after
 		if len(skipped) > 0 {
 			env.From = through(e.from, here, func(n string) []string { return l.get(n).from })
 			env.After = through(e.after, here, func(n string) []string { return l.get(n).after })
 		}
-		env.Blocked = blocked(e, &env)
+		env.Blocked = r.blocked(e, &env)
 		env.Settings = r.settings(l, e, &env)
 		p.Environments = append(p.Environments, env)
 	}
@@ -110,12 +115,20 @@ func (r *resolver) pipeline(l *layout, b binding) (p Pipeline, found bool) {
 }
 
 // blocked says why nothing can be promoted to an environment, or "".
-func blocked(e *environmentLayout, env *Environment) string {
+func (r *resolver) blocked(e *environmentLayout, env *Environment) string {
 	where := env.Place.Dir
 	if where == "" {
 		where = "the repository"
 	}
+	if env.Branch != "" {
+		where += " on branch " + env.Branch
+		if !r.x.there(env.Branch) {
+			where += ", which does not exist"
+		}
+	}
 	switch {
+	case env.Read != "" && r.x.standing(env.Read) == env.Branch:
+		return fmt.Sprintf("%s is read from %s, the branch it stands on: name the branch that its content is written to, or remove read", env.Name, env.Read)
 	case !env.Present && len(e.from) == 0:
 		return fmt.Sprintf("%s has nothing of this pipeline in %s: nothing can come from it until it is there", env.Name, where)
 	case !env.Present:
@@ -128,11 +141,13 @@ func blocked(e *environmentLayout, env *Environment) string {
 
 // place fills the templates for one environment and looks whether it is there:
 // it is when it has a file that some item names, or a folder of its own with any
-// file where whole files are promoted.
+// file where whole files are promoted. It has them on its branch, or on the
+// branch it is read from, since its own may be empty or not made yet; where
+// another tool writes, it need not have any.
 func (r *resolver) place(l *layout, e *environmentLayout, b binding) (content.Place, bool) {
 	b = b.with(envVariable, e.name.value)
 	t, _, ok := l.spec.path.in(e.name.value)
-	if !ok {
+	if !ok && !e.managed().value {
 		return content.Place{}, false
 	}
 	dir := t.fill(b, plain)
@@ -140,11 +155,15 @@ func (r *resolver) place(l *layout, e *environmentLayout, b binding) (content.Pl
 		dir = ""
 	}
 	p := content.Place{Dir: dir, Items: make([]content.Item, 0, len(e.items))}
-	present := false
+	on := []*index{r.x.on(l.branch(e))}
+	if read := l.readBranch(e); read != "" {
+		on = append(on, r.x.on(read))
+	}
+	present := e.managed().value
 	for i := range e.items {
 		item, ok := fillItem(&e.items[i], e.name.value, b)
-		if ok {
-			present = present || r.present(l, dir, &item)
+		for _, x := range on {
+			present = present || ok && holds(l, x, dir, &item)
 		}
 		p.Items = append(p.Items, item)
 	}
@@ -192,22 +211,22 @@ func fillItem(i *itemLayout, env string, b binding) (content.Item, bool) {
 // kustomizations are the names kustomize knows, in its order.
 var kustomizations = []string{"kustomization.yaml", "kustomization.yml", "Kustomization"}
 
-// present says whether an item finds a file in a folder.
-func (r *resolver) present(l *layout, dir string, item *content.Item) bool {
+// holds says whether an item finds a file in a folder.
+func holds(l *layout, x *index, dir string, item *content.Item) bool {
 	switch item.Kind {
 	case content.Images:
-		return slices.ContainsFunc(kustomizations, func(k string) bool { return r.x.file(inDir(dir, k)) })
+		return slices.ContainsFunc(kustomizations, func(k string) bool { return x.file(inDir(dir, k)) })
 	case content.Values, content.Match:
-		return r.x.file(inDir(dir, item.In))
+		return x.file(inDir(dir, item.In))
 	}
-	if l.spec.path.varies() {
-		return r.x.folder(dir)
+	if l.spec.path.varies() || l.apart() {
+		return x.folder(dir)
 	}
-	return len(r.selected(dir, item, true)) > 0
+	return len(selected(x, dir, item, true)) > 0
 }
 
 // selected are the files below dir that a files item takes, relative to dir.
-func (r *resolver) selected(dir string, item *content.Item, one bool) []string {
+func selected(x *index, dir string, item *content.Item, one bool) []string {
 	var out []string
 	skip := len(dir)
 	if dir != "" {
@@ -216,7 +235,7 @@ func (r *resolver) selected(dir string, item *content.Item, one bool) []string {
 	matches := func(globs []string, path string) bool {
 		return slices.ContainsFunc(globs, func(g string) bool { return matchGlob(g, path) })
 	}
-	for _, path := range r.x.below(dir) {
+	for _, path := range x.below(dir) {
 		if rel := path[skip:]; matches(item.Patterns, rel) && !matches(item.Except, rel) {
 			if out = append(out, rel); one {
 				break
@@ -244,6 +263,7 @@ func (r *resolver) settings(l *layout, e *environmentLayout, env *Environment) [
 		dir = "."
 	}
 	out = append(out, Setting{"path", dir, Source{stand.line, at + ".path"}})
+	out = append(out, placing(l, e, env)...)
 	for i, item := range env.Place.Items {
 		out = append(out, Setting{fmt.Sprintf("promote[%d]", i), describeItem(item), Source{e.items[i].spec.line, fmt.Sprintf("%s.promote[%d]", at, i)}})
 	}

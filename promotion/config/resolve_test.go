@@ -19,7 +19,7 @@ import (
 func resolve(t *testing.T, src string, paths ...string) []config.Pipeline {
 	t.Helper()
 	slices.Sort(paths)
-	pipelines, problems := parse(t, src).Resolve(paths)
+	pipelines, problems := parse(t, src).Resolve(config.Tree{Paths: paths})
 	if len(problems) > 0 {
 		t.Fatalf("problems:\n%s", describe(problems))
 	}
@@ -317,7 +317,7 @@ func BenchmarkResolve(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		f, _ := config.Parse(config.Path, src)
-		if pipelines, problems := f.Resolve(paths); len(pipelines) != 300 || len(problems) > 0 {
+		if pipelines, problems := f.Resolve(config.Tree{Paths: paths}); len(pipelines) != 300 || len(problems) > 0 {
 			b.Fatal(len(pipelines), problems)
 		}
 	}

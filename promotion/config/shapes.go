@@ -253,10 +253,14 @@ func (p place) templates() []said[pathTemplate] {
 }
 
 func placeShape(words string) shape[place] {
-	one := templated(words, func(s string) *refusal { return checkPath(s, false) })
-	many := mapOf("a path", nameShape, one)
+	return perEnvironment(words, "a path", templated(words, func(s string) *refusal { return checkPath(s, false) }))
+}
+
+// perEnvironment is the shape of one template for all environments, or one for each.
+func perEnvironment(words, what string, one shape[said[pathTemplate]]) shape[place] {
+	many := mapOf(what, nameShape, one)
 	return shape[place]{
-		words:  words + ", or a mapping from environment to such a path",
+		words:  words + ", or a mapping from environment to such " + what,
 		schema: func(g *schemas) schema { return schema{"anyOf": []any{one.schema(g), many.schema(g)}} },
 		read: func(d *decoder, path string, n *yaml.Node) (place, bool) {
 			if deref(n).Kind == yaml.MappingNode {

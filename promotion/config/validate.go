@@ -34,6 +34,7 @@ func (f *File) validate(d *decoder, complete bool) {
 	if len(names) == 0 || !complete {
 		return
 	}
+	f.checkSourceKeys(d)
 	f.circle(d, newLayout(doc, said[string]{}, pipelineSpec{}), "environments")
 	for _, p := range doc.pipelines.value {
 		l := newLayout(doc, p.name, p.value)
@@ -41,6 +42,8 @@ func (f *File) validate(d *decoder, complete bool) {
 		f.circle(d, l, "environments, with what pipelines."+p.name.value+" says of them,")
 		l.checkModes(d)
 		l.checkLayout(d, names)
+		l.checkSources(d)
+		l.checkDelivery(d, f)
 	}
 	for i := range doc.overrides.value {
 		f.checkOverride(d, i)
@@ -113,7 +116,15 @@ func (f *File) danglingNames(d *decoder, names []string) {
 			}
 		}
 		settings(at+".environments.", p.value.own.value)
-		places := []named[place]{{value: p.value.path, name: said[string]{value: "path"}}}
+		places := []named[place]{
+			{value: p.value.path, name: said[string]{value: "path"}},
+			{value: p.value.branch, name: said[string]{value: "branch"}},
+			{value: p.value.read.branch, name: said[string]{value: "read.branch"}},
+		}
+		for _, e := range p.value.own.value {
+			prefix := "environments." + e.name.value + "."
+			places = append(places, named[place]{value: e.value.branch, name: said[string]{value: prefix + "branch"}}, named[place]{value: e.value.read.branch, name: said[string]{value: prefix + "read.branch"}})
+		}
 		for i, item := range p.value.promote.value {
 			places = append(places, named[place]{value: item.in, name: said[string]{value: fmt.Sprintf("promote[%d].in", i)}})
 		}
@@ -182,8 +193,8 @@ func (f *File) checkOverride(d *decoder, i int) {
 	if !o.name.said() && !o.pipelines.said() && !o.environments.said() {
 		d.add(o.line, o.column, at+" selects nothing", "add name, pipelines or environments; what counts everywhere belongs to the file's own keys")
 	}
-	if !o.mode.said() && !o.allow.said() && !o.limits.perEnvironment.said() && !o.labels.said() && !o.assignees.said() && !o.reviewers.said() {
-		d.add(o.line, o.column, at+" changes nothing", "add mode, allow, limits, labels, assignees or reviewers")
+	if !o.mode.said() && !o.allow.said() && !o.limits.perEnvironment.said() && !o.labels.said() && !o.assignees.said() && !o.reviewers.said() && !o.deliver.said() && !o.batch.said() {
+		d.add(o.line, o.column, at+" changes nothing", "add mode, allow, limits, deliver, batch, labels, assignees or reviewers")
 	}
 	var groups []string
 	for _, p := range f.doc.pipelines.value {

@@ -147,7 +147,7 @@ func (l *loop) resolve(ctx context.Context, commit string) ([]config.Pipeline, e
 	if err != nil {
 		return nil, err
 	}
-	pipelines, problems := l.file.Resolve(paths)
+	pipelines, problems := l.file.Resolve(config.Tree{Paths: paths})
 	if len(problems) > 0 {
 		return nil, &ProblemsError{Problems: problems, Commit: commit}
 	}

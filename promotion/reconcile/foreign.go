@@ -221,7 +221,7 @@ func (r *Reconciler) fileChange(ctx context.Context, v *view, p *promotion.PullR
 	}
 	file, problems := config.Parse(config.Path, text)
 	if len(problems) == 0 {
-		base, err := r.git.Paths(ctx, v.snapshot.Chain.Tip())
+		base, err := r.tree(ctx, v, file, v.snapshot.Chain.Tip())
 		if err != nil {
 			return nil, err
 		}
@@ -239,21 +239,33 @@ func (r *Reconciler) fileChange(ctx context.Context, v *view, p *promotion.PullR
 
 // checkCopied looks into the files that a changed pipeline file would have
 // copied whole: one that names its own environment must not travel as it is.
-func (r *Reconciler) checkCopied(ctx context.Context, v *view, file *config.File, pipelines []config.Pipeline, paths []string) (config.Problems, error) {
-	tip := v.snapshot.Chain.Tip()
-	files, err := r.git.List(ctx, tip, []string{""})
-	if err != nil {
-		return nil, err
-	}
-	wanted := map[string]string{}
-	for _, p := range file.Copied(pipelines, paths) {
-		if f := files[p]; f.Mode == "100644" || f.Mode == "100755" {
-			wanted[p] = f.Blob
+func (r *Reconciler) checkCopied(ctx context.Context, v *view, file *config.File, pipelines []config.Pipeline, tree config.Tree) (config.Problems, error) {
+	listings := map[string]content.Listing{}
+	wanted := map[config.At]string{}
+	for _, at := range file.Moved(pipelines, tree) {
+		files, listed := listings[at.Branch]
+		if !listed {
+			tip := v.snapshot.Chain.Tip()
+			if at.Branch != "" && at.Branch != tree.Default {
+				tip = v.refs["refs/heads/"+at.Branch]
+			}
+			var err error
+			if files, err = r.git.List(ctx, tip, []string{""}); err != nil {
+				return nil, err
+			}
+			listings[at.Branch] = files
+		}
+		if f := files[at.Path]; f.Mode == "100644" || f.Mode == "100755" {
+			wanted[at] = f.Blob
 		}
 	}
-	texts, err := r.contents(ctx, wanted)
+	blobs, _, err := r.git.Blobs(ctx, slices.Collect(maps.Values(wanted)))
 	if err != nil {
 		return nil, err
+	}
+	texts := make(map[config.At][]byte, len(wanted))
+	for at, id := range wanted {
+		texts[at] = blobs[id]
 	}
 	return file.Check(pipelines, texts), nil
 }

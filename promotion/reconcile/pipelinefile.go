@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/promobot/promobot/promotion"
@@ -20,7 +21,7 @@ import (
 type resolved struct {
 	name      string
 	text      []byte
-	paths     []string
+	tree      config.Tree
 	file      *config.File
 	pipelines []config.Pipeline
 	problems  config.Problems
@@ -50,14 +51,14 @@ func (r *Reconciler) readPipelines(ctx context.Context, v *view, tip string) (mo
 		}
 	}
 	v.file = last.file
-	paths, err := r.git.Paths(ctx, tip)
+	tree, err := r.tree(ctx, v, v.file, tip)
 	if err != nil {
-		return false, fmt.Errorf("list files: %w", err)
+		return false, err
 	}
-	if last.matchers == nil || !slices.Equal(last.paths, paths) {
-		last.paths, last.matchers = paths, map[*config.Environment]*content.Matcher{}
+	if last.matchers == nil || !sameTree(last.tree, tree) {
+		last.tree, last.matchers = tree, map[*config.Environment]*content.Matcher{}
 		last.placeKeys, last.owns = map[*content.Item]string{}, map[owned]bool{}
-		last.pipelines, last.problems = last.file.Resolve(paths)
+		last.pipelines, last.problems = last.file.Resolve(tree)
 		for i := range last.pipelines {
 			for j := range last.pipelines[i].Environments {
 				e := &last.pipelines[i].Environments[j]
@@ -67,6 +68,30 @@ func (r *Reconciler) readPipelines(ctx context.Context, v *view, tip string) (mo
 	}
 	v.pipelines, v.problems = last.pipelines, last.problems
 	return false, nil
+}
+
+// tree lists the files of the default branch's tip and of the other branches
+// that a pipeline file names, as the view's refs have them.
+func (r *Reconciler) tree(ctx context.Context, v *view, file *config.File, tip string) (config.Tree, error) {
+	t := config.Tree{Default: v.snapshot.Repository.DefaultBranch, Branches: map[string][]string{}}
+	var err error
+	if t.Paths, err = r.git.Paths(ctx, tip); err != nil {
+		return t, fmt.Errorf("list files: %w", err)
+	}
+	for _, branch := range file.Branches() {
+		at := v.refs["refs/heads/"+branch]
+		if at == "" || branch == t.Default {
+			continue
+		}
+		if t.Branches[branch], err = r.git.Paths(ctx, at); err != nil {
+			return t, fmt.Errorf("list files of %s: %w", branch, err)
+		}
+	}
+	return t, nil
+}
+
+func sameTree(a, b config.Tree) bool {
+	return a.Default == b.Default && slices.Equal(a.Paths, b.Paths) && maps.EqualFunc(a.Branches, b.Branches, slices.Equal[[]string])
 }
 
 // matcher is an environment's place, compiled once.
