@@ -147,8 +147,19 @@ func (c *call) lockRefs() (unlock func()) {
 	return c.repo.gitMu.Unlock
 }
 
-// ctx is for git processes whose effect must not end with the request.
-func (c *call) ctx() context.Context { return context.WithoutCancel(c.r.Context()) }
+// ctx is for git processes whose effect must not end with the request; those
+// of GitHub's own doing end with the server.
+func (c *call) ctx() context.Context {
+	if c.r == nil {
+		return c.s.life
+	}
+	return context.WithoutCancel(c.r.Context())
+}
+
+// own is a call that GitHub makes itself, in someone's name.
+func (s *Server) own(r *repository, who identity, actor *user) *call {
+	return &call{s: s, repo: r, who: who, actor: actor, now: s.now(), base: s.url, header: http.Header{}}
+}
 
 // moveRefs moves refs of the repository in one transaction and lets that take
 // effect. refs must be locked. A ref that is not at its old value is a git

@@ -57,10 +57,6 @@ func (s *Server) ScriptChecks(check ScriptedCheck) error {
 	if s.closed {
 		return errors.New("the server is closed")
 	}
-	if s.activity.scripts.changed == nil {
-		s.activity.scripts.changed = make(chan struct{}, 1)
-		s.owned.Go(s.runScripts)
-	}
 	s.activity.scripts.rules = append(s.activity.scripts.rules, &check)
 	return nil
 }
@@ -80,6 +76,13 @@ func (s *Server) scheduleScripts(r *repository, branch string, head commit) {
 
 func (s *Server) schedule(after time.Duration, do func()) {
 	box := &s.activity.scripts
+	if s.closed {
+		return
+	}
+	if box.changed == nil {
+		box.changed = make(chan struct{}, 1)
+		s.owned.Go(s.runScripts)
+	}
 	step := scriptStep{at: s.clock().Add(after), do: do}
 	at, _ := slices.BinarySearchFunc(box.due, step, func(a, b scriptStep) int {
 		if a.at.After(b.at) {

@@ -147,7 +147,7 @@ func (s *Server) mayMoveRef(c *call, name string, u refUpdate) error {
 				return notForIntegration()
 			}
 		}
-		r, refused, err := s.protectionRefuses(c.ctx(), c.repo, u, rules, gitInput{})
+		r, refused, err := s.protectionRefuses(c.ctx(), c.repo, c.who, u, rules, gitInput{})
 		if err != nil {
 			return err
 		}

@@ -25,6 +25,10 @@ type Habits struct {
 	// BypassApps are the ids of Apps that may bypass branch rules: their
 	// pushes and merges pass, silently.
 	BypassApps []int64
+	// HookLanes is how many webhooks of one App and repository may be under way
+	// at once, so that they overtake each other; 1 keeps their order. GitHub
+	// promises none.
+	HookLanes int
 	// Checks are the habits of checks, statuses and deployments.
 	Checks CheckHabits
 }
@@ -36,6 +40,7 @@ func DefaultHabits() Habits {
 		HeadNeedsOwner: true,
 		TestMerge:      true,
 		ETagPerToken:   true,
+		HookLanes:      1,
 		Checks:         defaultCheckHabits(),
 	}
 }

@@ -132,6 +132,8 @@ type repository struct {
 
 	protections map[string]*protection // branch → its protection
 	rulesets    []*protection
+	autos       map[int]*pull          // with auto-merge on, by number
+	queues      map[string]*mergeQueue // by branch
 	// baseModified is how many merges are yet to fail by ForceBaseModified.
 	baseModified int
 	issues       map[int]*issue // issues and pull requests share numbers
@@ -182,6 +184,7 @@ type model struct {
 	requests      int64
 	users         map[string]*user // lower-case login
 	webFlow       *user            // commits what GitHub makes itself
+	queueBot      *user            // merges what stands in merge queues
 	apps          map[int64]*app
 	installations map[int64]*installation
 	tokens        map[string]*token

@@ -142,6 +142,11 @@ func TestEveryOperationIsAsDescribed(t *testing.T) {
 		{"olga", "GET", shop + "/branches/main/protection/required_status_checks", "", 200, ""},
 		{"olga", "GET", shop + "/branches/main/protection/required_pull_request_reviews", "", 200, ""},
 		{"bot", "GET", shop + "/branches/main", "", 200, ""},
+		{"olga", "POST", shop + "/branches/main/protection/required_signatures", "", 200, ""},
+		{"olga", "GET", shop + "/branches/main/protection/required_signatures", "", 200, ""},
+		{"olga", "DELETE", shop + "/branches/main/protection/required_signatures", "", 204, ""},
+		{"olga", "PUT", shop + "/branches/main/protection", `{"required_status_checks":null,"enforce_admins":true,"required_pull_request_reviews":null,"restrictions":{"users":["mona"],"teams":[],"apps":["promobot"]},"lock_branch":true,"block_creations":true}`, 200, ""},
+		{"olga", "GET", shop + "/branches/main/protection", "", 200, ""},
 		{"olga", "DELETE", shop + "/branches/main/protection", "", 204, ""},
 		{"olga", "GET", shop + "/branches/main/protection", "", 404, ""},
 

@@ -1,108 +1,9 @@
 package githubsim
 
-// Branch protection and rulesets: what they require, who they bind, and their
-// REST operations (Branch protection; Repository rules).
+// The REST operations of classic branch protection (REST API endpoints for
+// protected branches). What it requires is in rules.go.
 
-import (
-	"fmt"
-	"path"
-	"slices"
-)
-
-// ruleset is the part of a protection that only rulesets have; nil for a
-// classic branch protection.
-type ruleset struct {
-	id       int64
-	name     string
-	patterns []string // branch names or path.Match patterns; ~ALL; ~DEFAULT_BRANCH
-	bypass   []int64  // App ids
-}
-
-func (rs *ruleset) applies() bool { return rs != nil }
-
-// Ruleset describes a repository ruleset on branches.
-type Ruleset struct {
-	Name string
-	// Branches are names or patterns as of path.Match, ~ALL or ~DEFAULT_BRANCH.
-	Branches []string
-	// RequiredChecks are the names of required status checks.
-	RequiredChecks []string
-	// Approvals above zero require a pull request with that many approvals;
-	// PullRequest alone requires one without approvals.
-	Approvals   int
-	PullRequest bool
-	// BypassApps may bypass the rules.
-	BypassApps []int64
-}
-
-// AddRuleset adds a ruleset to a repository.
-func (s *Server) AddRuleset(repo string, rs Ruleset) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r, err := s.lookup(repo)
-	if err != nil {
-		return err
-	}
-	p := &protection{
-		ruleset:        &ruleset{id: s.next("ruleset"), name: rs.Name, patterns: rs.Branches, bypass: rs.BypassApps},
-		requireChecks:  len(rs.RequiredChecks) > 0,
-		requireReviews: rs.PullRequest || rs.Approvals > 0,
-		approvals:      rs.Approvals,
-		enforceAdmins:  true,
-		forcePushes:    true,
-		deletions:      true,
-	}
-	for _, name := range rs.RequiredChecks {
-		p.checks = append(p.checks, requiredCheck{context: name})
-	}
-	r.rulesets = append(r.rulesets, p)
-	return nil
-}
-
-// covers tells whether a ruleset is for a branch.
-func (rs *ruleset) covers(r *repository, branch string) bool {
-	return slices.ContainsFunc(rs.patterns, func(pattern string) bool {
-		switch pattern {
-		case "~ALL":
-			return true
-		case "~DEFAULT_BRANCH":
-			return branch == r.defaultBranch
-		}
-		matched, err := path.Match(pattern, branch)
-		return err == nil && matched
-	})
-}
-
-// rulesOn are the rules of a branch that bind who, with Server.mu held.
-func (s *Server) rulesOn(r *repository, branch string, who identity) []*protection {
-	if id := who.appID(); id != 0 && slices.Contains(s.habits.BypassApps, id) {
-		return nil
-	}
-	var out []*protection
-	if p := r.protections[branch]; p != nil {
-		admin := who.installation() == nil && r.roleOf(who.actor()) >= RoleAdmin
-		if !admin || p.enforceAdmins {
-			out = append(out, p)
-		}
-	}
-	for _, p := range r.rulesets {
-		if p.ruleset.covers(r, branch) && !slices.Contains(p.ruleset.bypass, who.appID()) {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
-// missingChecks are the required checks that have not passed on a commit.
-func (s *Server) missingChecks(r *repository, p *protection, sha string) []string {
-	var missing []string
-	for _, c := range p.checks {
-		if p.requireChecks && s.requiredContext(r, sha, c.context, c.app) != contextPassed {
-			missing = append(missing, c.context)
-		}
-	}
-	return missing
-}
+import "slices"
 
 func (s *Server) protectionRoutes() {
 	admin := need{app: reads("administration"), role: RoleAdmin}
@@ -111,9 +12,11 @@ func (s *Server) protectionRoutes() {
 	s.handle("GET", base, admin, s.getProtection)
 	s.handle("PUT", base, change, s.putProtection)
 	s.handle("DELETE", base, change, s.deleteProtection)
+	s.handle("GET", base+"/required_signatures", admin, s.getRequiredSignatures)
+	s.handle("POST", base+"/required_signatures", change, s.postRequiredSignatures)
+	s.handle("DELETE", base+"/required_signatures", change, s.deleteRequiredSignatures)
 	s.handle("GET", base+"/required_status_checks", admin, s.getRequiredChecks)
 	s.handle("GET", base+"/required_pull_request_reviews", admin, s.getRequiredReviews)
-	s.handle("GET", "/repos/{owner}/{repo}/rules/branches/{branch...}", need{app: reads("metadata"), role: RoleRead}, s.getBranchRules)
 }
 
 // protectionOf is the classic protection of the path's branch.
@@ -143,6 +46,7 @@ func (s *Server) deleteProtection(c *call) (reply, error) {
 		return reply{}, err
 	}
 	delete(c.repo.protections, p.branch)
+	s.lookAgain(c.repo)
 	return noContent(), nil
 }
 
@@ -168,6 +72,38 @@ func (s *Server) getRequiredReviews(c *call) (reply, error) {
 	return ok(s.requiredReviewsJSON(c.repo, p)), nil
 }
 
+func (s *Server) getRequiredSignatures(c *call) (reply, error) {
+	p, err := s.protectionOf(c)
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(s.requiredSignaturesJSON(c.repo, p)), nil
+}
+
+func (s *Server) postRequiredSignatures(c *call) (reply, error) {
+	p, err := s.protectionOf(c)
+	if err != nil {
+		return reply{}, err
+	}
+	p.signatures = true
+	s.lookAgain(c.repo)
+	return ok(s.requiredSignaturesJSON(c.repo, p)), nil
+}
+
+func (s *Server) deleteRequiredSignatures(c *call) (reply, error) {
+	p, err := s.protectionOf(c)
+	if err != nil {
+		return reply{}, err
+	}
+	p.signatures = false
+	s.lookAgain(c.repo)
+	return noContent(), nil
+}
+
+func (s *Server) requiredSignaturesJSON(r *repository, p *protection) obj {
+	return obj{"url": r.api(s, "/branches/%s/protection/required_signatures", escapePath(p.branch)), "enabled": p.signatures}
+}
+
 // protectionInput is the body of PUT …/protection.
 type protectionInput struct {
 	RequiredStatusChecks *struct {
@@ -185,6 +121,12 @@ type protectionInput struct {
 		RequiredApprovingReviewCount *int `json:"required_approving_review_count"`
 		RequireLastPushApproval      bool `json:"require_last_push_approval"`
 	} `json:"required_pull_request_reviews"`
+	Restrictions *struct {
+		Users []string `json:"users"`
+		Apps  []string `json:"apps"`
+	} `json:"restrictions"`
+	BlockCreations                 bool  `json:"block_creations"`
+	LockBranch                     bool  `json:"lock_branch"`
 	RequiredLinearHistory          bool  `json:"required_linear_history"`
 	AllowForcePushes               *bool `json:"allow_force_pushes"`
 	AllowDeletions                 bool  `json:"allow_deletions"`
@@ -204,6 +146,10 @@ func (s *Server) putProtection(c *call) (reply, error) {
 		branch: branch, enforceAdmins: in.EnforceAdmins != nil && *in.EnforceAdmins,
 		linearHistory: in.RequiredLinearHistory, deletions: in.AllowDeletions,
 		forcePushes: in.AllowForcePushes != nil && *in.AllowForcePushes, conversations: in.RequiredConversationResolution,
+		locked: in.LockBranch, noCreations: in.BlockCreations,
+	}
+	if old := c.repo.protections[branch]; old != nil {
+		p.signatures = old.signatures // it has an operation of its own
 	}
 	if checks := in.RequiredStatusChecks; checks != nil {
 		p.requireChecks, p.strict = true, checks.Strict
@@ -225,7 +171,20 @@ func (s *Server) putProtection(c *call) (reply, error) {
 		p.dismissStale, p.codeOwners = reviews.DismissStaleReviews, reviews.RequireCodeOwnerReviews
 		p.lastPush = reviews.RequireLastPushApproval
 	}
+	if may := in.Restrictions; may != nil {
+		p.noUpdates = true
+		for _, login := range may.Users {
+			p.pushers = append(p.pushers, s.user(login))
+		}
+		for _, slug := range may.Apps {
+			p.pushers = append(p.pushers, s.user(slug+"[bot]"))
+		}
+		if slices.Contains(p.pushers, nil) {
+			return reply{}, invalid(fieldError{Resource: "ProtectedBranch", Field: "restrictions", Code: "invalid"})
+		}
+	}
 	c.repo.protections[branch] = p
+	s.lookAgain(c.repo)
 	return ok(s.protectionJSON(c.repo, p)), nil
 }
 
@@ -236,13 +195,13 @@ func (s *Server) protectionJSON(r *repository, p *protection) obj {
 	out := obj{
 		"url":                              self,
 		"enforce_admins":                   obj{"url": self + "/enforce_admins", "enabled": p.enforceAdmins},
-		"required_signatures":              obj{"url": self + "/required_signatures", "enabled": false},
+		"required_signatures":              obj{"url": self + "/required_signatures", "enabled": p.signatures},
 		"required_linear_history":          flag(p.linearHistory),
 		"allow_force_pushes":               flag(p.forcePushes),
 		"allow_deletions":                  flag(p.deletions),
-		"block_creations":                  flag(false),
+		"block_creations":                  flag(p.noCreations),
 		"required_conversation_resolution": flag(p.conversations),
-		"lock_branch":                      flag(false),
+		"lock_branch":                      flag(p.locked),
 		"allow_fork_syncing":               flag(false),
 	}
 	if p.requireChecks {
@@ -250,6 +209,9 @@ func (s *Server) protectionJSON(r *repository, p *protection) obj {
 	}
 	if p.requireReviews {
 		out["required_pull_request_reviews"] = s.requiredReviewsJSON(r, p)
+	}
+	if p.noUpdates {
+		out["restrictions"] = s.restrictionsJSON(r, p)
 	}
 	return out
 }
@@ -278,48 +240,25 @@ func (s *Server) requiredReviewsJSON(r *repository, p *protection) obj {
 	}
 }
 
-// getBranchRules lists the rules that rulesets put on a branch. Classic branch
-// protection is no part of it.
-func (s *Server) getBranchRules(c *call) (reply, error) {
-	out := []obj{}
-	for _, p := range c.repo.rulesets {
-		if !p.ruleset.covers(c.repo, c.param("branch")) {
+// restrictionsJSON is a branch-restriction-policy.
+func (s *Server) restrictionsJSON(r *repository, p *protection) obj {
+	self := r.api(s, "/branches/%s/protection/restrictions", escapePath(p.branch))
+	users, apps := []obj{}, []obj{}
+	for _, u := range p.pushers {
+		if u.kind != kindBot {
+			users = append(users, s.userJSON(u))
 			continue
 		}
-		rule := func(kind string, parameters obj) {
-			out = append(out, obj{
-				"type": kind, "parameters": parameters, "ruleset_source_type": "Repository",
-				"ruleset_source": c.repo.fullName(), "ruleset_id": p.ruleset.id,
-			})
-		}
-		if p.requireReviews {
-			rule("pull_request", obj{
-				"dismiss_stale_reviews_on_push": p.dismissStale, "require_code_owner_review": p.codeOwners,
-				"require_last_push_approval": p.lastPush, "required_approving_review_count": p.approvals,
-				"required_review_thread_resolution": p.conversations,
-			})
-		}
-		if p.requireChecks {
-			checks := []obj{}
-			for _, check := range p.checks {
-				checks = append(checks, obj{"context": check.context})
+		for _, a := range s.apps {
+			if a.bot == u {
+				shown := s.appJSON(a)
+				shown["permissions"] = obj{"metadata": "read"} // all that is described here
+				apps = append(apps, shown)
 			}
-			rule("required_status_checks", obj{
-				"required_status_checks": checks, "strict_required_status_checks_policy": p.strict,
-			})
 		}
 	}
-	return ok(paginate(c, out)), nil
-}
-
-// reviewsMissing is GitHub's sentence about approvals that are missing, or "".
-func (p *protection) reviewsMissing(approvals int) string {
-	if !p.requireReviews || approvals >= p.approvals {
-		return ""
+	return obj{
+		"url": self, "users_url": self + "/users", "teams_url": self + "/teams", "apps_url": self + "/apps",
+		"users": users, "teams": []obj{}, "apps": apps,
 	}
-	noun := "reviews are"
-	if p.approvals == 1 {
-		noun = "review is"
-	}
-	return fmt.Sprintf("At least %d approving %s required by reviewers with write access.", p.approvals, noun)
 }

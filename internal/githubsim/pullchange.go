@@ -28,6 +28,8 @@ func (s *Server) rebaseOnto(c *call, p *pull, base string, changes obj) error {
 	if stats.commits == 0 {
 		return pullInvalid("base", "custom", fmt.Sprintf("There are no new commits between base branch '%s' and head branch '%s'", base, p.headRef))
 	}
+	s.leaveQueue(p, "UNKNOWN_REMOVAL_REASON", c.actor)
+	s.disableAuto(p, c.actor, "Base branch was changed")
 	changes["base"] = obj{"ref": obj{"from": p.baseRef}, "sha": obj{"from": p.baseSHA}}
 	p.baseRef, p.baseSHA, p.stats = base, tip, stats
 	return nil

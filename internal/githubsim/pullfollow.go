@@ -151,6 +151,10 @@ func (s *Server) carryOut(r *repository, actor *user, plan pullPlan) {
 			p.headSHA, p.stats, p.lastPush = m.newHead, m.stats, actor
 			p.baseSHA = r.refs["refs/heads/"+p.baseRef]
 			s.dismissStale(p)
+			s.leaveQueue(p, "UNKNOWN_REMOVAL_REASON", actor)
+			if !s.mayWrite(r, actor) {
+				s.disableAuto(p, actor, "Head branch was pushed to by a user without write access")
+			}
 			s.pullChanged(p)
 			if m.mergedBy == "" && !m.empty {
 				s.emitPull(p, "synchronize", actor, obj{"before": before, "after": m.newHead})
@@ -182,18 +186,27 @@ func (s *Server) dismissStale(p *pull) {
 
 // closePull closes a pull request without merging it.
 func (s *Server) closePull(p *pull, actor *user) {
+	s.leaveQueue(p, "UNKNOWN_REMOVAL_REASON", actor)
+	s.disableAuto(p, actor, "Pull request was closed")
 	p.closed, p.closedAt, p.closedBy = true, s.now(), actor
 	s.pullChanged(p)
 	s.emitPull(p, "closed", actor, nil)
 }
 
-// pullMerged marks a pull request as merged by a commit of its base.
+// pullMerged marks a pull request as merged by a commit of its base, and tells.
 func (s *Server) pullMerged(p *pull, commit string, actor *user) {
+	s.leaveQueue(p, "ALREADY_MERGED", actor)
+	s.markMerged(p, commit, actor)
+	s.emitPull(p, "closed", actor, nil)
+}
+
+// markMerged marks a pull request as merged; others are not told yet.
+func (s *Server) markMerged(p *pull, commit string, actor *user) {
 	now := s.now()
 	p.closed, p.closedAt, p.closedBy = true, now, actor
 	p.mergedAt, p.mergedBy, p.mergeSHA = now, actor, commit
+	s.forgetAuto(p)
 	s.pullChanged(p)
-	s.emitPull(p, "closed", actor, nil)
 }
 
 // pullChanged notes a change of a pull request: its time, and what it is now

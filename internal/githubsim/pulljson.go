@@ -43,7 +43,7 @@ func (s *Server) pullSimpleJSON(p *pull, repo obj) obj {
 		"created_at": stamp(p.createdAt), "updated_at": stamp(p.updatedAt), "closed_at": stamp(p.closedAt),
 		"merged_at": stamp(p.mergedAt), "merge_commit_sha": orNull(p.mergeSHA), "draft": p.draft,
 		"head": side(p.headRef, p.headSHA), "base": side(p.baseRef, p.baseSHA),
-		"author_association": s.association(r, p.author), "auto_merge": nil,
+		"author_association": s.association(r, p.author), "auto_merge": s.autoMergeJSON(p),
 		"_links": obj{
 			"self": href(self), "html": href(page), "issue": href(issue), "comments": href(issue + "/comments"),
 			"review_comments": href(self + "/comments"), "review_comment": href(r.api(s, "/pulls/comments{/number}")),
@@ -53,9 +53,12 @@ func (s *Server) pullSimpleJSON(p *pull, repo obj) obj {
 }
 
 // pullJSON is a pull-request with all its fields.
-func (s *Server) pullJSON(p *pull) obj {
+func (s *Server) pullJSON(p *pull) obj { return s.pullJSONFor(p, identity{}) }
+
+// pullJSONFor is a pull-request as someone sees it.
+func (s *Server) pullJSONFor(p *pull, who identity) obj {
 	out := s.pullSimpleJSON(p, s.repositoryJSON(p.repo))
-	mergeable, state := s.mergeability(p)
+	mergeable, state := s.mergeability(p, who)
 	maps.Copy(out, obj{
 		"merged": !p.mergedAt.IsZero(), "mergeable": mergeable, "rebaseable": mergeable, "mergeable_state": state,
 		"merged_by": s.userOrNull(p.mergedBy), "comments": p.comments, "review_comments": 0, "maintainer_can_modify": false,

@@ -36,6 +36,9 @@ func (s *Server) refresh(c *call, p *pull) error {
 	if p.closed || c.repo.refs["refs/heads/"+p.baseRef] == "" {
 		return nil
 	}
+	if err := s.learnFacts(c, p); err != nil {
+		return err
+	}
 	merge := p.mergeable.head != head || p.mergeable.base != base
 	if merge && s.habits.LazyMergeable && (p.mergeable.askedHead != head || p.mergeable.askedBase != base) {
 		p.mergeable.askedHead, p.mergeable.askedBase = head, base
@@ -95,67 +98,34 @@ func (s *Server) refresh(c *call, p *pull) error {
 	return nil
 }
 
-// mergeability is mergeable and mergeable_state as they are known now.
-func (s *Server) mergeability(p *pull) (any, string) {
+// mergeability is mergeable and mergeable_state as they are known now and as
+// they are to someone: what he may bypass does not block him.
+func (s *Server) mergeability(p *pull, who identity) (any, string) {
 	base, head := p.diffTips()
 	switch {
 	case p.closed:
 		return nil, "unknown"
-	case p.mergeable.head != head || p.mergeable.base != base:
+	case p.mergeable.head != head || p.mergeable.base != base || !s.factsKnown(p):
 		return nil, "unknown"
 	case !p.mergeable.clean:
 		return false, "dirty"
 	case p.draft:
 		return true, "draft"
-	case s.objection(p, identity{}) != "":
-		return true, "blocked"
+	}
+	behind := false
+	for _, o := range s.objections(p, who) {
+		if !o.behind && !o.queue {
+			return true, "blocked"
+		}
+		behind = behind || o.behind
+	}
+	switch {
+	case behind:
+		return true, "behind"
 	case s.failingContexts(p.repo, head):
 		return true, "unstable"
 	}
 	return true, "clean"
-}
-
-// objection is what the rules of the base branch have against a merge, in
-// GitHub's words, or "".
-func (s *Server) objection(p *pull, who identity) string {
-	for _, rule := range s.rulesOn(p.repo, p.baseRef, who) {
-		why := s.objectionOf(p, rule)
-		if why != "" && rule.ruleset.applies() {
-			return "Repository rule violations found\n\n" + why + "\n\n"
-		}
-		if why != "" {
-			return why
-		}
-	}
-	return ""
-}
-
-func (s *Server) objectionOf(p *pull, rule *protection) string {
-	approvals, refused := s.approvals(p, rule)
-	if refused && rule.requireReviews {
-		return "Changes have been requested by a reviewer with write access."
-	}
-	if why := rule.reviewsMissing(approvals); why != "" {
-		return why
-	}
-	missing := s.missingChecks(p.repo, rule, p.headSHA)
-	if len(missing) > 1 {
-		return fmt.Sprintf("%d of %d required status checks are expected.", len(missing), len(rule.checks))
-	}
-	for _, check := range rule.checks {
-		if len(missing) == 0 || check.context != missing[0] {
-			continue
-		}
-		switch s.requiredContext(p.repo, p.headSHA, check.context, check.app) {
-		case contextFailed:
-			return fmt.Sprintf("Required status check %q is failing.", check.context)
-		case contextPending:
-			return fmt.Sprintf("Required status check %q is in progress.", check.context)
-		case contextAbsent, contextPassed:
-			return fmt.Sprintf("Required status check %q is expected.", check.context)
-		}
-	}
-	return ""
 }
 
 // failingContexts tells whether any check or status of a commit has not
@@ -207,13 +177,26 @@ func (s *Server) mergePull(c *call) (reply, error) {
 	if err := c.decode(&in); err != nil {
 		return reply{}, err
 	}
-	if err := s.mayMerge(c, p, in); err != nil {
+	tip, err := s.merge(c, p, in, func() error { return s.mayMerge(c, p, in) })
+	if err != nil {
 		return reply{}, err
+	}
+	return ok(obj{"sha": tip, "merged": true, "message": "Pull Request successfully merged"}), nil
+}
+
+// merge merges a pull request as the caller, if may has nothing against it
+// before the work and after it, and returns the base's new tip.
+func (s *Server) merge(c *call, p *pull, in mergeInput, may func() error) (string, error) {
+	if err := s.learnFacts(c, p); err != nil {
+		return "", err
+	}
+	if err := may(); err != nil {
+		return "", err
 	}
 	base, head := c.repo.refs["refs/heads/"+p.baseRef], p.headSHA
 	m := s.mergePlan(c, p, in, base)
 	var tip string
-	err = c.git(func() (err error) {
+	err := c.git(func() (err error) {
 		if err = c.mayTouchWorkflows(base, head); err != nil {
 			return err
 		}
@@ -221,40 +204,38 @@ func (s *Server) mergePull(c *call) (reply, error) {
 		return err
 	})
 	if err != nil {
-		return reply{}, err
+		return "", err
 	}
 	// From here on the refs stand still. What moved since they were read
 	// makes the merge fail, as on GitHub.
 	defer c.lockRefs()()
 	switch {
 	case p.closed:
-		return reply{}, errNotMergeable
+		return "", errNotMergeable
 	case p.headSHA != head:
-		return reply{}, errHeadModified
+		return "", errHeadModified
 	case c.repo.refs["refs/heads/"+p.baseRef] != base || c.repo.baseModified > 0:
 		c.repo.baseModified = max(0, c.repo.baseModified-1)
-		return reply{}, errBaseModified
+		return "", errBaseModified
 	}
-	if err := s.mayMerge(c, p, in); err != nil {
-		return reply{}, err
+	if err := may(); err != nil {
+		return "", err
 	}
 	number := p.number
 	err = c.moveRefs(func() func() {
 		// Marked as merged before others look at what the base gained; told
 		// after the push.
-		now := s.now()
-		p.closed, p.closedAt, p.closedBy = true, now, c.actor
-		p.mergedAt, p.mergedBy, p.mergeSHA, p.baseSHA = now, c.actor, tip, base
-		s.pullChanged(p)
+		p.baseSHA = base
+		s.markMerged(p, tip, c.actor)
 		return func() { s.emitPull(p, "closed", c.actor, nil) }
 	}, refUpdate{"refs/heads/" + p.baseRef, base, tip})
 	if err != nil {
-		return reply{}, err
+		return "", err
 	}
 	if err := s.deleteMergedHead(c, p); err != nil {
-		return reply{}, fmt.Errorf("deleting the branch of pull request %d: %w", number, err)
+		return "", fmt.Errorf("deleting the branch of pull request %d: %w", number, err)
 	}
-	return ok(obj{"sha": tip, "merged": true, "message": "Pull Request successfully merged"}), nil
+	return tip, nil
 }
 
 // mayMerge tells why a pull request cannot be merged now, apart from conflicts.
@@ -262,26 +243,25 @@ func (s *Server) mayMerge(c *call, p *pull, in mergeInput) error {
 	switch {
 	case p.closed:
 		return errNotMergeable
+	case s.entryOf(p) != nil && len(s.rulesOn(p.repo, p.baseRef, c.who)) > 0:
+		return notAllowed("Pull request is already in the merge queue")
 	case p.draft:
 		return notAllowed("Pull Request is still a draft")
 	case in.SHA != "" && in.SHA != p.headSHA:
 		return errHeadModified
 	case in.Method != "merge" && in.Method != "squash" && in.Method != "rebase":
 		return invalid(fieldError{Resource: "PullRequest", Field: "merge_method", Code: "invalid"})
-	case in.Method == "merge" && !c.repo.allowMerge:
-		return notAllowed("Merge commits are not allowed on this repository.")
-	case in.Method == "squash" && !c.repo.allowSquash:
-		return notAllowed("Squash merges are not allowed on this repository.")
-	case in.Method == "rebase" && !c.repo.allowRebase:
-		return notAllowed("Rebase merges are not allowed on this repository.")
 	}
-	if why := s.objection(p, c.who); why != "" {
+	if err := s.methodAllowed(p, c.who, in.Method); err != nil {
+		return err
+	}
+	list := s.objections(p, c.who)
+	if in.Method == "squash" && p.author == c.actor {
+		// GitHub signs what it squashes for the author.
+		list = slices.DeleteFunc(list, func(o objection) bool { return o.signature })
+	}
+	if why := said(list); why != "" {
 		return notAllowed(why)
-	}
-	for _, rule := range s.rulesOn(c.repo, p.baseRef, c.who) {
-		if rule.linearHistory && in.Method == "merge" {
-			return notAllowed("Merge commits are not allowed on this repository.")
-		}
 	}
 	return nil
 }

@@ -22,6 +22,9 @@ type pull struct {
 	mergeSHA  string // merge_commit_sha: the test merge, then the real one
 	mergeable mergeState
 	stats     pullStats
+	facts     ruleFacts
+	threads   int // unresolved conversations
+	auto      *autoMerge
 	history   []pullVersion
 }
 
@@ -71,6 +74,13 @@ type protection struct {
 	forcePushes    bool
 	deletions      bool
 	conversations  bool
+	signatures     bool
+	methods        []string    // merge, squash, rebase; nil: all that the repository allows
+	queue          *MergeQueue // nil: merges need no queue
+	locked         bool        // read-only, for everyone
+	noUpdates      bool        // nobody but those who bypass it, or pushers, may move the branch
+	noCreations    bool
+	pushers        []*user  // of a classic protection with noUpdates
 	ruleset        *ruleset // nil: a classic protection of one branch
 }
 

@@ -204,7 +204,7 @@ func (s *Server) getPull(c *call) (reply, error) {
 	if err := s.refresh(c, p); err != nil {
 		return reply{}, err
 	}
-	return ok(s.pullJSON(p)), nil
+	return ok(s.pullJSONFor(p, c.who)), nil
 }
 
 func (s *Server) updatePull(c *call) (reply, error) {

@@ -129,7 +129,7 @@ func (s *Server) refusals(ctx context.Context, repo *repository, who identity, p
 	}
 	for _, u := range p.commands {
 		if rules, is := protected[u.name]; is {
-			r, refused, err := s.protectionRefuses(ctx, repo, u, rules, quarantine)
+			r, refused, err := s.protectionRefuses(ctx, repo, who, u, rules, quarantine)
 			if err != nil {
 				return nil, err
 			}
@@ -180,53 +180,6 @@ func (st *store) workflowTouched(ctx context.Context, in gitInput, tip string) (
 		}
 	}
 	return "", nil
-}
-
-// protectionRefuses tells what the rules of a branch say to a push.
-func (s *Server) protectionRefuses(ctx context.Context, repo *repository, u refUpdate, rules []*protection, in gitInput) (refusal, bool, error) {
-	forced := false
-	if u.old != zeroID && u.new != zeroID {
-		_, err := repo.store.run(ctx, in, "merge-base", "--is-ancestor", u.old, u.new)
-		forced = gitExit(err) == 1
-		if err != nil && gitExit(err) < 0 {
-			return refusal{}, false, err
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, p := range rules {
-		var why string
-		missing := s.missingChecks(repo, p, u.new)
-		switch {
-		case u.new == zeroID && !p.deletions:
-			why = "Cannot delete this branch"
-		case u.new == zeroID:
-		case u.old == zeroID && !p.ruleset.applies():
-			// A rule of a branch that does not exist yet lets it be created.
-		case forced && !p.forcePushes:
-			why = "Cannot force-push to this branch"
-		case p.requireReviews:
-			why = "Changes must be made through a pull request."
-		case len(missing) == 1:
-			why = fmt.Sprintf("Required status check %q is expected.", missing[0])
-		case len(missing) > 1:
-			why = fmt.Sprintf("%d of %d required status checks are expected.", len(missing), len(p.checks))
-		}
-		if why == "" {
-			continue
-		}
-		if p.ruleset.applies() {
-			return refusal{
-				reason: "push declined due to repository rule violations",
-				lines:  []string{"error: GH013: Repository rule violations found for " + u.name + ".", "", "- " + why, ""},
-			}, true, nil
-		}
-		return refusal{
-			reason: "protected branch hook declined",
-			lines:  []string{"error: GH006: Protected branch update failed for " + u.name + ".", "error: ", "error: - " + why},
-		}, true, nil
-	}
-	return refusal{}, false, nil
 }
 
 // writeRefusal answers a push in which nothing moved.

@@ -12,6 +12,7 @@ func (s *Server) registerRoutes() {
 	s.repositoryRoutes()
 	s.branchRoutes()
 	s.protectionRoutes()
+	s.branchRuleRoutes()
 	s.refRoutes()
 	s.gitDataRoutes()
 	s.commitRoutes()

@@ -74,6 +74,7 @@ type Server struct {
 	habits Habits
 	model
 	hooks    hookQueue
+	settling settling
 	limits   rateLimits
 	activity serverActivity
 	pages    http.Handler // answers outside the API and git; nil is 404
@@ -114,7 +115,9 @@ func New(o Options) (*Server, error) {
 	}
 	s.init()
 	s.webFlow = s.newUser("web-flow", kindUser)
+	s.queueBot = s.newUser("github-merge-queue[bot]", kindBot)
 	s.hooks.init()
+	s.settling.init()
 	s.limits.init()
 	s.outgoing = http.Client{
 		Timeout: webhookTimeout,
@@ -131,6 +134,7 @@ func New(o Options) (*Server, error) {
 		s.wrapped = o.Wrap(s.wrapped)
 	}
 	s.owned.Go(s.deliverHooks)
+	s.owned.Go(s.settle)
 	return s, nil
 }
 

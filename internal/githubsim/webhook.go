@@ -8,8 +8,9 @@ package githubsim
 //
 // emit adds action, repository, organization, sender and installation, and
 // queues one delivery for each App that is installed on the repository and
-// subscribed to the event. One goroutine sends them in order; Drain waits for
-// it. Server.hooks.intercept may drop, double, delay or reorder what is queued.
+// subscribed to the event. Those of one App and repository are sent in order
+// (Habits.HookLanes lets them overtake each other), others beside them; Drain
+// waits for all. Server.hooks.intercept may drop, double, delay or reorder what is queued.
 // (Webhook events and payloads; Validating webhook deliveries.)
 
 import (
@@ -59,7 +60,8 @@ type delivery struct {
 // hookQueue is what is to be sent and what was.
 type hookQueue struct {
 	waiting []*delivery
-	sending bool
+	sending int          // under way
+	lanes   map[lane]int // under way, by lane
 	done    []*delivery
 	changed chan struct{} // a signal for the sender
 	idle    []chan struct{}
@@ -69,7 +71,7 @@ type hookQueue struct {
 	intercept func([]*delivery) []*delivery
 }
 
-func (q *hookQueue) init() { q.changed = make(chan struct{}, 1) }
+func (q *hookQueue) init() { q.changed, q.lanes = make(chan struct{}, 1), map[lane]int{} }
 
 // wake tells the sender to look again.
 func (q *hookQueue) wake() {
@@ -87,6 +89,7 @@ func (s *Server) emit(r *repository, event, action string, sender *user, payload
 
 // emitOnly is emit for events that only one App may hear; nil is all.
 func (s *Server) emitOnly(only *app, r *repository, event, action string, sender *user, payload obj) {
+	s.lookAgain(r) // whatever is worth telling may let a merge go on
 	full := obj{"repository": s.repositoryHookJSON(r)}
 	if r.owner.kind == kindOrganization {
 		full["organization"] = s.organizationJSON(r.owner)
@@ -149,7 +152,8 @@ func (s *Server) guid(n int64) string {
 	return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:32]
 }
 
-// deliverHooks sends deliveries, one at a time, until Close.
+// deliverHooks starts the sending of deliveries until Close, each on a
+// goroutine of its own as far as lanes allow.
 func (s *Server) deliverHooks() {
 	for {
 		s.mu.Lock()
@@ -157,7 +161,8 @@ func (s *Server) deliverHooks() {
 			s.mu.Unlock()
 			return
 		}
-		d, wait := s.hooks.take(s.clock())
+		d, wait := s.hooks.take(s.clock(), max(1, s.habits.HookLanes))
+		s.releaseDrained()
 		s.mu.Unlock()
 		if d == nil {
 			if !s.awaitHooks(wait) {
@@ -165,12 +170,16 @@ func (s *Server) deliverHooks() {
 			}
 			continue
 		}
-		s.send(d)
-		s.mu.Lock()
-		s.hooks.sending = false
-		s.hooks.done = append(s.hooks.done, d)
-		s.hooks.release()
-		s.mu.Unlock()
+		s.owned.Go(func() {
+			s.send(d)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.hooks.sending--
+			s.hooks.lanes[d.lane()]--
+			s.hooks.done = append(s.hooks.done, d)
+			s.hooks.wake()
+			s.releaseDrained()
+		})
 	}
 }
 
@@ -192,39 +201,86 @@ func (s *Server) awaitHooks(limit time.Duration) bool {
 	return true
 }
 
-// take removes the first delivery that is due, or tells how long until one is.
-func (q *hookQueue) take(now time.Time) (*delivery, time.Duration) {
-	var wait time.Duration
-	for i, d := range q.waiting {
-		if !d.notBefore.After(now) {
-			q.waiting = slices.Delete(q.waiting, i, i+1)
-			q.sending = true
-			return d, 0
-		}
-		if left := d.notBefore.Sub(now); wait == 0 || left < wait {
-			wait = left
-		}
+// maxSending is how many deliveries are under way at once.
+const maxSending = 64
+
+// lane is what keeps its order: an App's deliveries of one repository. Those
+// about the App itself (repository 0) keep theirs with all of the App.
+type lane struct {
+	app        *app
+	repository int64
+}
+
+func (d *delivery) lane() lane { return lane{d.app, d.repository} }
+
+// take removes the first delivery that is due and whose lane is free, or tells
+// how long until one is due. What frees a lane wakes the sender.
+func (q *hookQueue) take(now time.Time, perLane int) (*delivery, time.Duration) {
+	if q.sending >= maxSending {
+		return nil, 0
 	}
-	q.release()
+	var wait time.Duration
+	passed := map[*app]bool{} // has one that stays behind: what is about the App itself waits for it
+	closed := map[*app]bool{} // has one about the App itself that stays behind: all wait for it
+	for i, d := range q.waiting {
+		if d.notBefore.After(now) {
+			if left := d.notBefore.Sub(now); wait == 0 || left < wait {
+				wait = left
+			}
+			continue
+		}
+		general := d.repository == 0
+		free := q.lanes[d.lane()] < perLane
+		if perLane == 1 {
+			free = free && !closed[d.app] && q.lanes[lane{app: d.app}] == 0 && (!general || !passed[d.app] && q.ofApp(d.app) == 0)
+		}
+		if !free {
+			passed[d.app], closed[d.app] = true, closed[d.app] || general
+			continue
+		}
+		q.waiting = slices.Delete(q.waiting, i, i+1)
+		q.sending++
+		q.lanes[d.lane()]++
+		return d, 0
+	}
 	return nil, wait
 }
 
-// release tells those who drain that nothing is left.
-func (q *hookQueue) release() {
-	if len(q.waiting) > 0 || q.sending {
-		return
+// ofApp is how many of an App's are under way.
+func (q *hookQueue) ofApp(a *app) int {
+	n := 0
+	for l, count := range q.lanes {
+		if l.app == a {
+			n += count
+		}
 	}
-	for _, ch := range q.idle {
-		close(ch)
-	}
-	q.idle = nil
+	return n
 }
 
-// Drain waits until every queued webhook, delayed ones too, has been sent.
-// Webhooks caused meanwhile are waited for as well.
+// releaseDrained tells those who drain that nothing is left. Called with
+// Server.mu held.
+func (s *Server) releaseDrained() {
+	if !s.drained() {
+		return
+	}
+	for _, ch := range s.hooks.idle {
+		close(ch)
+	}
+	s.hooks.idle = nil
+}
+
+// drained tells whether there is nothing left to send, and nothing for the
+// settler to look at.
+func (s *Server) drained() bool {
+	return len(s.hooks.waiting) == 0 && s.hooks.sending == 0 && s.settling.idle()
+}
+
+// Drain waits until every queued webhook, delayed ones too, has been sent, and
+// auto-merges and merge queues have gone as far as they can. Webhooks caused
+// meanwhile are waited for as well.
 func (s *Server) Drain(ctx context.Context) error {
 	s.mu.Lock()
-	if len(s.hooks.waiting) == 0 && !s.hooks.sending {
+	if s.drained() {
 		s.mu.Unlock()
 		return nil
 	}
