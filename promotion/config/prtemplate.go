@@ -17,6 +17,7 @@ import (
 	"strings"
 	"text/template"
 	"text/template/parse"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -54,21 +55,41 @@ func (d TemplateData) escaped() TemplateData {
 	return d
 }
 
+// reference is what GitHub makes links, mentions or references of: @name, #12,
+// GH-12 and addresses.
+var reference = regexp.MustCompile(`[@#][\p{L}\p{N}_]|(?i:\bgh-)[0-9]|://|(?i:\bwww\.)`)
+
 // escapeMarkdown makes a text stand for itself in GitHub's Markdown: no markup,
 // no HTML, no mention, no reference, one line. A backslash before punctuation
-// gives the character itself (GitHub Flavored Markdown Spec, 2.4); @ and # are
-// made entities, because mentions and references look at the rendered text's
-// source and pass by entities.
+// gives the character itself (GitHub Flavored Markdown Spec, 2.4). Mentions,
+// references and addresses are looked for in the rendered text, so a zero-width
+// space is put into what would become one.
 func escapeMarkdown(s string) string {
+	const mark = '\x00' // stands for the zero-width space while escaping
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.In(r, unicode.Cc, unicode.Cf):
+			return -1 // a mention would come together behind one
+		}
+		return r
+	}, s)
+	s = reference.ReplaceAllStringFunc(s, func(m string) string {
+		_, size := utf8.DecodeLastRuneInString(m)
+		if m == "://" {
+			size = len("//")
+		}
+		return m[:len(m)-size] + string(mark) + m[len(m)-size:]
+	})
 	var out strings.Builder
 	for _, r := range s {
 		switch {
-		case r == '\n' || r == '\r' || r == '\t':
-			out.WriteByte(' ')
-		case r < ' ' || r == 0x7f:
-		case strings.ContainsRune("@#&<>", r):
+		case r == mark:
+			out.WriteString("&#8203;")
+		case strings.ContainsRune("&<>|$", r):
 			fmt.Fprintf(&out, "&#%d;", r)
-		case strings.ContainsRune("\\`*_{}[]()!|~$", r):
+		case strings.ContainsRune("\\`*_{}[]()!~^#", r):
 			out.WriteByte('\\')
 			out.WriteRune(r)
 		default:

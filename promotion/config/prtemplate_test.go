@@ -48,13 +48,13 @@ func TestRenderTemplate(t *testing.T) {
 func TestRenderMarkdownEscapes(t *testing.T) {
 	data := sample
 	data.Name = "<img src=x> [a](http://x) @acme/all #1 `c` **b** a|b\n---\n# h \\ &amp;"
-	data.Authors = []string{"@ana", "<b>"}
+	data.Authors = []string{"@\x00\u200bana", "<b> GH-7 www.x.y"}
 	got, err := config.RenderMarkdown("{{.Text}}\n{{.Name}} {{join \", \" .Authors}}\n", data)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := "**promobot's own**\n" +
-		"&#60;img src=x&#62; \\[a\\]\\(http://x\\) &#64;acme/all &#35;1 \\`c\\` \\*\\*b\\*\\* a\\|b --- &#35; h \\\\ &#38;amp; &#64;ana, &#60;b&#62;\n"
+		"&#60;img src=x&#62; \\[a\\]\\(http:&#8203;//x\\) @&#8203;acme/all \\#&#8203;1 \\`c\\` \\*\\*b\\*\\* a&#124;b --- \\# h \\\\ &#38;amp; @&#8203;ana, &#60;b&#62; GH-&#8203;7 www&#8203;.x.y\n"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
