@@ -1,7 +1,7 @@
 # What a developer runs. `make test` is the whole of the tests that must pass.
 GOLANGCI_LINT ?= go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build test race lint soak demo golden
+.PHONY: build test race lint soak bench demo golden
 
 build: ## the program, in bin/
 	go build -trimpath -o bin/promobot ./cmd/promobot
@@ -17,6 +17,9 @@ race: ## every test under the race detector, the model with fewer seeds
 
 soak: ## the model with 20,000 seeds
 	go test ./promotion/reconcile -run 'TestModel$$' -seeds 20000 -timeout 2h
+
+bench: ## promobot measured over the simulator, beside the usual script; BENCH='--only 2,3'
+	go run ./internal/bench $(BENCH)
 
 lint: ## formatting, linters and the architecture
 	$(GOLANGCI_LINT) run

@@ -74,7 +74,7 @@ func (b *bench) refused(ctx context.Context, dir, pipelines string) (string, err
 }
 
 func (b *bench) directOurs(ctx context.Context, w *world, n int) (*delivered, error) {
-	if err := w.start(ctx, b.replicas, settings{debounce: -1}); err != nil {
+	if err := w.start(ctx, b.replicas, settings{debounce: usual}); err != nil {
 		return nil, err
 	}
 	v, err := w.wave(ctx, "release", release(0, n, "1.1.0"), state.Landed, sequence(n, "prod"))

@@ -25,7 +25,7 @@ func contentLimit(ctx context.Context, b *bench) (err error) {
 	}
 	defer ending(w, &err)
 	w.sim.LimitCreation(perMinute)
-	if err := w.start(ctx, 1, settings{paced: true, debounce: -1}); err != nil {
+	if err := w.start(ctx, 1, settings{paced: true, debounce: usual}); err != nil {
 		return err
 	}
 	mark := w.traffic.mark()

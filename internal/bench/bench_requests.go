@@ -35,7 +35,7 @@ func (b *bench) requestsOf(ctx context.Context, components, targets int, mode st
 		return err
 	}
 	defer ending(w, &err)
-	if err := w.start(ctx, 1, settings{debounce: -1}); err != nil {
+	if err := w.start(ctx, 1, settings{debounce: usual}); err != nil {
 		return err
 	}
 	label, status := "opened", state.Opened

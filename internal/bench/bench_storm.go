@@ -18,7 +18,7 @@ func storm(ctx context.Context, b *bench) (err error) {
 		return err
 	}
 	defer ending(w, &err)
-	if err := w.start(ctx, 1, settings{debounce: -1}); err != nil {
+	if err := w.start(ctx, 1, settings{debounce: usual}); err != nil {
 		return err
 	}
 	b.say("   promobot")
@@ -59,7 +59,7 @@ func storm(ctx context.Context, b *bench) (err error) {
 	r.add(of, "processes at a time", "", float64(v.processes)).against(float64(processes))
 	r.add(of, "until rest, check runs written", "s", v.settled.Seconds())
 	r.add(of, "processor time until rest", "s", v.processor.Seconds()).against(s.processor.Seconds())
-	r.note("promobot waits %s after the first webhook before it looks, which is in its time. The memory of the scripts is that of their git processes.", "1 s")
+	r.note("promobot waits %v after the first webhook before it looks, which is in its time. The memory of the scripts is that of their git processes.", w.debounce)
 	r.note("Where promobot's time goes: %s.", spans(w.hooks.woken(), v.until))
 	if open, err := w.openPulls(); err != nil || open != n {
 		return errors.Join(err, fmt.Errorf("%d pull requests are open, want %d", open, n))

@@ -44,6 +44,7 @@ type options struct {
 	quick    bool
 	check    bool
 	json     string
+	docs     string
 	api, git time.Duration // added to each request
 	jobs     int           // scripts at a time
 	replicas int           // of bench 3
@@ -86,6 +87,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.BoolVar(&o.quick, "quick", false, "run everything with small numbers: a smoke test, no measurement")
 	flags.BoolVar(&o.check, "check", false, "fail when a target is not met")
 	flags.StringVar(&o.json, "json", "", "write the report as JSON to `file`")
+	flags.StringVar(&o.docs, "docs", "", "write the table into `file`, in place of what follows its line "+docsMark)
 	flags.DurationVar(&o.api, "api", 50*time.Millisecond, "latency of a request to the API")
 	flags.DurationVar(&o.git, "git", 100*time.Millisecond, "latency of each HTTP request of git")
 	flags.IntVar(&o.jobs, "jobs", 16, "how many scripts run at a time")
@@ -141,6 +143,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			err = os.WriteFile(o.json, append(text, '\n'), 0o644)
 		}
 		failed = errors.Join(failed, err)
+	}
+	if failed == nil && o.docs != "" {
+		failed = b.report.writeInto(o.docs)
 	}
 	if failed != nil {
 		fmt.Fprintln(stderr, "bench: "+failed.Error())

@@ -46,8 +46,11 @@ type settings struct {
 	// paced leaves the limits on writes and pushes as they come; without it
 	// nothing but the latency slows promobot down, as nothing else slows scripts.
 	paced    bool
-	debounce time.Duration // as it comes when negative
+	debounce time.Duration // how long to wait after a webhook; usual is as it comes
 }
+
+// usual is the program's default.
+const usual = time.Second
 
 // replica is one running promobot.
 type replica struct {
@@ -64,6 +67,10 @@ func (r *replica) logFile() string { return filepath.Join(r.dir, "log") }
 // start starts so many replicas and waits until they have looked at everything
 // once and are at rest.
 func (w *world) start(ctx context.Context, n int, s settings) error {
+	if w.bench.quick {
+		s.debounce = 0
+	}
+	w.debounce = s.debounce
 	for range n {
 		r, err := w.startOne(ctx, len(w.replicas), s)
 		if err != nil {
@@ -157,9 +164,7 @@ data_dir: %q
 	if !s.paced {
 		config += "limits: {writes_per_minute: 0, pushes_per_minute: 0}\n"
 	}
-	if s.debounce >= 0 {
-		config += fmt.Sprintf("queue: {debounce: %s}\n", s.debounce)
-	}
+	config += fmt.Sprintf("queue: {debounce: %s}\n", s.debounce)
 	return os.WriteFile(filepath.Join(dir, "config.yml"), []byte(config), 0o600)
 }
 
@@ -245,10 +250,11 @@ func (r *replica) metrics(ctx context.Context) (map[string]float64, error) {
 }
 
 // rest waits until all replicas have swept, every webhook is delivered, their
-// queues are empty and nothing was asked from one look to the next.
+// queues are empty and nothing was asked from one look to the next. Looks are
+// further apart than the debounce: what was stored before one is due at the next.
 func (w *world) rest(ctx context.Context) error {
 	answered := -1
-	_, err := w.until(ctx, "rest", func(ctx context.Context) (bool, error) {
+	_, err := w.poll(ctx, "rest", nil, w.debounce+100*time.Millisecond, func(ctx context.Context) (bool, error) {
 		if err := w.sim.Drain(ctx); err != nil {
 			return false, err
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"os/exec"
 	"runtime"
 	"slices"
@@ -124,7 +125,7 @@ func (r *report) table(w io.Writer) {
 		fmt.Fprintln(w, "A smoke test: the figures mean nothing.")
 	}
 	for _, s := range r.Benches {
-		fmt.Fprintf(w, "\n## %d. %s\n\n", s.Number, s.Title)
+		fmt.Fprintf(w, "\n### %d. %s\n\n", s.Number, s.Title)
 		rows := s.wide(r.Quick)
 		if !s.Wide {
 			rows = [][]string{{"case", "measure", "promobot", "script", "ratio", "target", ""}}
@@ -204,6 +205,24 @@ func number(v float64) string {
 	default:
 		return strconv.FormatFloat(v, 'f', 2, 64)
 	}
+}
+
+// docsMark is the line of a document below which the figures stand.
+const docsMark = "<!-- figures -->"
+
+// writeInto puts the table into a document, in place of the last one.
+func (r *report) writeInto(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	head, _, found := strings.Cut(string(text), docsMark+"\n")
+	if !found {
+		return fmt.Errorf("%s has no line %s, below which the figures would stand", file, docsMark)
+	}
+	var table strings.Builder
+	r.table(&table)
+	return os.WriteFile(file, []byte(head+docsMark+"\n\n"+table.String()), 0o644)
 }
 
 // writeTable writes Markdown that can be read as it is. The first row is the

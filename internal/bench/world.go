@@ -53,6 +53,7 @@ type world struct {
 	replicas []*replica
 	begun    time.Time
 	name     string
+	debounce time.Duration // of the replicas
 }
 
 // newWorld makes a GitHub in which the App is installed on ours, which is made
@@ -80,6 +81,9 @@ func (b *bench) newWorld(ctx context.Context, name string, files iter.Seq2[strin
 	}
 	defer func() {
 		if err != nil {
+			if w.hooks != nil {
+				err = errors.Join(err, w.hooks.close())
+			}
 			err = errors.Join(err, w.sim.Close())
 		}
 	}()
@@ -150,7 +154,7 @@ func (w *world) repository(ctx context.Context, name string, files iter.Seq2[str
 		return err
 	}
 	stream, feed := io.Pipe()
-	go func() { feed.CloseWithError(fastImport(feed, files)) }()
+	go func() { _ = feed.CloseWithError(fastImport(feed, files)) }() // it never fails
 	_, err := gitIn(ctx, from, stream, nil, "fast-import", "--quiet")
 	if err = errors.Join(err, stream.Close()); err != nil {
 		return err
@@ -225,31 +229,44 @@ func (w *world) types(ctx context.Context) func(path string) typesOf {
 }
 
 // patience bounds the wait for anything that has to happen.
-const patience = 10 * time.Minute
+func (b *bench) patience() time.Duration {
+	if b.quick {
+		return time.Minute
+	}
+	return 10 * time.Minute
+}
 
 // until waits until something holds that a push brings about, and returns when
 // the look that found it began.
 func (w *world) until(ctx context.Context, what string, holds func(context.Context) (bool, error)) (time.Time, error) {
+	return w.poll(ctx, what, w.traffic.change, 500*time.Millisecond, holds)
+}
+
+// poll looks whether something holds: whenever changed, which may be nil, is
+// closed, and every so often.
+func (w *world) poll(ctx context.Context, what string, changed func() <-chan struct{}, often time.Duration, holds func(context.Context) (bool, error)) (time.Time, error) {
 	outer := ctx
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, w.bench.patience())
 	defer cancel()
-	// What other processes do without a request shows at the next look.
-	tick := time.NewTicker(500 * time.Millisecond)
+	tick := time.NewTicker(often)
 	defer tick.Stop()
 	for {
-		changed := w.traffic.change()
+		var change <-chan struct{}
+		if changed != nil {
+			change = changed()
+		}
 		at := time.Now()
-		if ok, err := holds(ctx); err != nil || ok {
+		if ok, err := holds(ctx); ok || err != nil && ctx.Err() == nil {
 			return at, err
 		}
 		select {
-		case <-changed:
+		case <-change:
 		case <-tick.C:
 		case <-ctx.Done():
 			if outer.Err() != nil {
 				return time.Time{}, outer.Err()
 			}
-			return time.Time{}, fmt.Errorf("in %v this did not happen: %s\n%s", patience, what, w.tails())
+			return time.Time{}, fmt.Errorf("in %v this did not happen: %s\n%s", w.bench.patience(), what, w.tails())
 		}
 		for _, r := range w.replicas {
 			if err := r.alive(); err != nil {
