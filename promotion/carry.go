@@ -95,8 +95,8 @@ func open(s *Snapshot, o *Observed, p state.Promotion) Decision {
 		return announceClose(o, p, fmt.Sprintf("%s no longer comes from %s", o.Key.Environment, p.From))
 	}
 	offer, _ := OfferTo(s, o)
-	if p.Batch != nil {
-		offer = nil // what is newer goes with the next one
+	if keeps(o, &p) {
+		offer = nil // what is newer waits for its turn
 	}
 	if o.Content == nil {
 		return wait(s, retryDoubt, "what it would change could not be read")

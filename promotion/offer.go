@@ -47,11 +47,32 @@ func OfferTo(s *Snapshot, o *Observed) (*Offer, string) {
 		}
 	}
 	if o.Config.Newer == config.NewerQueues {
-		for i := range lists {
-			slices.Reverse(lists[i])
+		for i, name := range names {
+			lists[i] = inTurn(s, o, name, lists[i])
 		}
 	}
 	return common(names, lists)
+}
+
+// inTurn are landings oldest first, without those before the last promotion's:
+// their turn is over, however it ended.
+func inTurn(s *Snapshot, o *Observed, name string, ls []Landing) []Landing {
+	p := o.Ledger.State.Promotion
+	ls = slices.DeleteFunc(slices.Clone(ls), func(l Landing) bool {
+		if p == nil || p.LandingOf(name) == "" {
+			return false
+		}
+		past, known := s.takenFrom(o, name).Newer(p.LandingOf(name), l.Commit)
+		return known && past
+	})
+	slices.Reverse(ls)
+	return ls
+}
+
+// keeps says whether an environment's promotion under way is not moved on by
+// what is newer.
+func keeps(o *Observed, p *state.Promotion) bool {
+	return p != nil && (p.Batch != nil || o.Config.Newer == config.NewerQueues)
 }
 
 // offerer is what offers landings to an environment.
@@ -261,10 +282,10 @@ func short(revision string) string {
 // newly offered, or else what its promotion under way carries; nil when there
 // is neither.
 func Carried(s *Snapshot, o *Observed) *Offer {
-	if offer, _ := OfferTo(s, o); offer != nil {
+	p := o.Ledger.State.UnderWay()
+	if offer, _ := OfferTo(s, o); offer != nil && !keeps(o, p) {
 		return offer
 	}
-	p := o.Ledger.State.UnderWay()
 	if p == nil || !comesFrom(o, p.From) || p.From != state.Source && s.Upstream(o, p.From) == nil {
 		return nil
 	}

@@ -67,10 +67,17 @@ func (r *Reconciler) act(ctx context.Context, v *view, ds []promotion.Decision) 
 			steps = append(steps, advanceStep(&ds[i], &s.Environments[i], a))
 		}
 	}
+	acted = acted || len(entries)+len(steps) > 0
+	if acted {
+		left, err := r.leftMade(ctx, v)
+		if err != nil {
+			return true, err
+		}
+		v.made = append(v.made, left...)
+	}
 	if err := r.pushBranches(ctx, steps, v.made); err != nil {
 		return true, err
 	}
-	acted = acted || len(entries)+len(steps) > 0
 	did, err := r.callGitHub(ctx, v, steps, ds)
 	return acted || did, err
 }

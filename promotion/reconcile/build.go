@@ -67,10 +67,13 @@ func (r *Reconciler) build(ctx context.Context, v *view, ds []promotion.Decision
 		st.commit = promotion.NewCommit{
 			Base: st.p.Base, Edits: edits, Parents: []string{st.p.Base}, Author: r.o.Author, Time: s.Now, Message: texts.CommitMessage(t),
 		}
-		if n := last[st.stack]; n > 0 && st.stack != "" {
+		steps = append(steps, st)
+		if st.stack == "" {
+			continue
+		}
+		if n := last[st.stack]; n > 0 {
 			st.commit.After, st.commit.Parents = n, nil
 		}
-		steps = append(steps, st)
 		last[st.stack] = len(steps)
 		laid[st.stack] = append(laid[st.stack], edits...)
 	}

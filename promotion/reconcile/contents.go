@@ -135,6 +135,12 @@ func computed(j job) (content.Result, error) {
 	in.UpstreamBaseline, in.AllowMoving = in.TargetBaseline, true
 	res, err := content.Compute(in)
 	res.Refused = append(res.Refused, refused...)
+	for i, e := range res.Edits {
+		// A blob that was made up here is none that git has.
+		if _, stands := j.input.Blobs[e.Blob]; e.Blob != "" && !stands {
+			res.Edits[i].Blob, res.Edits[i].Bytes = "", in.Blobs[e.Blob]
+		}
+	}
 	return res, err
 }
 

@@ -3,6 +3,8 @@ package reconcile_test
 // The invariants, by name, asserted where the model changes.
 
 import (
+	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -52,7 +54,12 @@ func (w *world) checkLedger(ref, old, id, who string) {
 	}
 	w.note("ledger: %s", e.Sentence)
 	if e.Kind == state.KindClaim {
+		w.claims[e.State.Promotion.ID] = ref
 		w.checkClaim(ref, e, c)
+	}
+	if e.Kind == state.KindLanded && e.State.Promotion.PullRequest == 0 {
+		w.claims[e.State.Promotion.ID] = ref
+		w.checkLanded(ref, e)
 	}
 	if e.Kind == state.KindVeto {
 		if p := e.State.Promotion; p.By == bot {
@@ -78,13 +85,28 @@ func (w *world) checkForward(ref string, before, after state.Environment) {
 		if !there || p.Commit == q.Commit {
 			continue
 		}
-		if !w.newer(p.Commit, q.Commit) {
+		if !w.newer(p, q, after) {
 			w.breaks("Forward only", "%s: position in %s went from %.7s to %.7s", ref, up, q.Commit, p.Commit)
 		}
 	}
 }
 
-func (w *world) newer(a, b string) bool { return a != b && w.contains(b, a) }
+func (w *world) newer(a, b state.Position, st state.Environment) bool {
+	if w.layout.source != "" && w.commits[a.Commit] == nil {
+		// Versions, whose names rise with their number.
+		return b.Revision == "" || versionNumber(a.Revision) > versionNumber(b.Revision)
+	}
+	return a.Commit != b.Commit && w.contains(b.Commit, a.Commit)
+}
+
+// versionNumber orders the model's versions: 4.7.0.
+func versionNumber(name string) int {
+	var major, minor int
+	if _, err := fmt.Sscanf(name, "%d.%d.0", &major, &minor); err != nil {
+		return -1
+	}
+	return major*1_000_000 + minor
+}
 
 // checkClaim is invariants 1, 2, 3, 5 and 6 at the moment of a claim.
 func (w *world) checkClaim(ref string, e state.Entry, c *commit) {
@@ -113,12 +135,78 @@ func (w *world) checkClaim(ref string, e state.Entry, c *commit) {
 		w.breaks("Doubt waits", "%s: the claim does not keep its commit", ref)
 		return
 	}
-	made, base := w.commits[p.Commit], w.commits[p.Base]
-	changed := differing(base.files, made.files)
-	if len(changed) == 0 {
-		w.breaks("Nothing to do is nothing done", "%s: an empty promotion", ref)
+	if strings.Contains(w.settings[environment], "verified") && !w.commits[p.Commit].signed {
+		w.breaks("Exact head", "%s: the commit is not signed", ref)
 	}
-	w.checkContent(environment, ref, e.State, changed)
+	w.checkContent(environment, ref, e.State, p.Commit)
+}
+
+// checkLanded is a claim's, for a promotion that was pushed to its base at once.
+func (w *world) checkLanded(ref string, e state.Entry) {
+	p, l := e.State.Promotion, e.State.Landing
+	for _, old := range w.entries(ref) {
+		if q := old.State.Landing; old.State.Sequence < e.State.Sequence && q != nil && q.ID == p.ID {
+			w.breaks("Once", "%s: %.7s is delivered twice", ref, p.ID)
+		}
+	}
+	c := w.commits[l.Commit]
+	if c == nil || len(c.Parents) != 1 || c.Parents[0] != l.Before || state.ParseTrailers(c.Message)[state.TrailerID] != p.ID {
+		w.breaks("Exact head", "%s: what is recorded as landed is not the promotion's commit", ref)
+		return
+	}
+	if e.State.Hold != nil {
+		w.breaks("A person's word stands", "%s is pushed while held", ref)
+	}
+	before := e.State
+	if prev, err := state.Peek(w.commits[w.commits[w.refs[ref]].Parents[0]].Message); err == nil {
+		before = prev.State
+	}
+	st := before.Clone()
+	st.Promotion = p
+	w.checkContent(environmentOf(ref), ref, st, l.Commit)
+}
+
+// checkDelivered runs when promobot moves a base by a push: each commit is a
+// promotion that its ledger has landed, and nobody's commit is lost.
+func (w *world) checkDelivered(ref, old, id string) {
+	if !w.contains(old, id) {
+		w.breaks("Only the target", "%s is pushed over %.7s", ref, old)
+	}
+	for c := w.commits[id]; c.ID != old; c = w.commits[c.Parents[0]] {
+		w.delivered++
+		ledger := w.claims[state.ParseTrailers(c.Message)[state.TrailerID]]
+		if ledger == "" || len(c.Parents) != 1 {
+			w.breaks("Once", "%.7s stands on %s without a ledger's word", c.ID, ref)
+			return
+		}
+		es := w.entries(ledger)
+		if l := es[len(es)-1].State.Landing; l == nil || l.Commit != c.ID {
+			w.breaks("Once", "%.7s stands on %s, and %s does not say so", c.ID, ref, ledger)
+		}
+		w.checkPerson(environmentOf(ledger), ledger, ref, c.Parents[0], c.ID)
+	}
+}
+
+// covers are the ledgers of the promotions that a pull request's text names.
+func (w *world) covers(p *pull) []string {
+	var refs []string
+	for _, id := range ids(p.Body) {
+		if ref := w.claims[id]; ref != "" && !slices.Contains(refs, ref) {
+			refs = append(refs, ref)
+		}
+	}
+	return refs
+}
+
+// ids are the promotions that a text's trailers name.
+func ids(text string) []string {
+	var out []string
+	for line := range strings.Lines(text) {
+		if id, ok := strings.CutPrefix(line, state.TrailerID+": "); ok {
+			out = append(out, strings.TrimSpace(id))
+		}
+	}
+	return out
 }
 
 func (w *world) vetoed(ref string, before int) map[string]bool {
@@ -137,70 +225,94 @@ func (w *world) vetoed(ref string, before int) map[string]bool {
 // checkContent states definition 8 a second time, for whole files: what did not
 // change upstream stays; what did becomes the upstream's, unless a person
 // changed it in the target too.
-func (w *world) checkContent(environment, ref string, st state.Environment, changed []string) {
+func (w *world) checkContent(environment, ref string, st state.Environment, commit string) {
 	p := st.Promotion
-	made, base := w.commits[p.Commit], w.commits[p.Base]
+	made := w.commits[commit]
+	base := w.commits[made.Parents[0]]
+	changed := differing(base.files, made.files)
+	if len(changed) == 0 {
+		w.breaks("Nothing to do is nothing done", "%s: an empty promotion", ref)
+	}
+	if w.layout.source != "" && (p.From == state.Source || w.layout.managed && p.From == w.layout.source) {
+		w.checkVersion(ref, st, made, base, changed)
+		return
+	}
+	pipeline, _, _ := state.ParseRef(ref)
+	here := w.layout.dir(pipeline, environment) + "/"
 	for _, f := range changed {
-		if !strings.HasPrefix(f, "envs/"+environment+"/") {
+		if !strings.HasPrefix(f, here) {
 			w.breaks("Only the target", "%s: the promotion changes %s", ref, f)
 		}
 	}
-	for _, name := range []string{"version.yml", "settings.yml"} {
-		src, dst := "envs/"+p.From+"/"+name, "envs/"+environment+"/"+name
-		now, then := w.commits[p.Landing].files[src], w.commits[st.Position[p.From].Commit].files[src]
+	there, newest, taken := w.layout.dir(pipeline, p.From)+"/", p.Landing, st.Position[p.From].Commit
+	if w.layout.hydrated {
+		there = here
+		if p.From != state.Source {
+			newest, taken = p.Read, st.Position[p.From].Read
+		}
+	}
+	if w.commits[newest] == nil || w.commits[taken] == nil {
+		w.breaks("Doubt waits", "%s: taken from %.7s after %.7s, of which one is no commit", ref, newest, taken)
+		return
+	}
+	for _, name := range w.layout.files {
+		src, dst := there+name, here+name
+		now, then := w.commits[newest].files[src], w.commits[taken].files[src]
 		stands, got := base.files[dst], made.files[dst]
 		switch {
 		case now == then && got != stands:
 			w.breaks("Doubt waits", "%s: %s changes though it did not change upstream", ref, dst)
 		case now != then && stands == then && got != now:
-			w.breaks("Doubt waits", "%s: %s should be as in %s", ref, dst, p.From)
+			w.breaks("Doubt waits", "%s: %s should be as in %s: then %q, now %q, got %q; changed %v", ref, dst, p.From, w.blobs[then.Blob], w.blobs[now.Blob], w.blobs[got.Blob], changed)
 		}
 	}
-	if made.files["envs/"+environment+"/replicas.yml"] != base.files["envs/"+environment+"/replicas.yml"] {
+	if made.files[here+"replicas.yml"] != base.files[here+"replicas.yml"] {
 		w.breaks("Only the target", "%s: replicas.yml is not promoted", ref)
 	}
 }
 
 // checkOpened runs when promobot opens a pull request: invariants 1 and 10.
 func (w *world) checkOpened(p *pull) {
-	pipeline, environment, ok := state.ParseBranch(p.Branch)
-	if !ok {
+	if _, _, ok := state.ParseBranch(p.Branch); !ok {
 		w.breaks("Once", "#%d has no promotion's branch", p.Number)
 		return
 	}
-	id := state.ParseTrailers(p.Body)[state.TrailerID]
+	covers, mine := w.covers(p), ids(p.Body)
+	if len(covers) == 0 {
+		w.breaks("Once", "#%d names no promotion that a ledger claims", p.Number)
+	}
 	for _, q := range w.pulls {
-		if q == p {
-			continue
-		}
-		qp, qe, _ := state.ParseBranch(q.Branch)
-		if qp != pipeline || qe != environment {
-			continue
-		}
 		// A worker that was stopped for long between its last look and this
 		// request may still make an extra one, which is then closed. Nobody else may.
-		if w.paused {
+		if q == p || w.paused {
 			continue
 		}
 		if q.Open && !q.reopened {
-			w.breaks("One open", "#%d is opened while #%d is open in %s", p.Number, q.Number, environment)
+			for _, ref := range w.covers(q) {
+				if slices.Contains(covers, ref) {
+					w.breaks("One open", "#%d is opened while #%d is open for %s", p.Number, q.Number, ref)
+				}
+			}
 		}
-		if state.ParseTrailers(q.Body)[state.TrailerID] == id {
-			w.breaks("Once", "#%d is opened for the identity of #%d", p.Number, q.Number)
+		for _, id := range ids(q.Body) {
+			if slices.Contains(mine, id) {
+				w.breaks("Once", "#%d is opened for the identity of #%d", p.Number, q.Number)
+			}
 		}
 	}
 }
 
 // checkBotCloses: promobot closes nothing that counts without having said so.
 func (w *world) checkBotCloses(p *pull) {
-	pipeline, environment, _ := state.ParseBranch(p.Branch)
-	es := w.entries(state.Ref(pipeline, environment))
-	if len(es) == 0 {
-		return
-	}
-	last := es[len(es)-1].State.Promotion
-	if last != nil && last.PullRequest == p.Number && !last.Status.Ended() && last.Status != state.Closing {
-		w.breaks("A person's word stands", "promobot closes #%d, which counts, without announcing it", p.Number)
+	for _, ref := range w.covers(p) {
+		es := w.entries(ref)
+		if len(es) == 0 {
+			continue
+		}
+		last := es[len(es)-1].State.Promotion
+		if last != nil && last.PullRequest == p.Number && !last.Status.Ended() && last.Status != state.Closing {
+			w.breaks("A person's word stands", "promobot closes #%d, which counts, without announcing it", p.Number)
+		}
 	}
 }
 
@@ -209,59 +321,90 @@ func (w *world) checkMerge(p *pull, base, merged, who string) {
 	for _, q := range w.pulls {
 		// A worker stopped for long may open an extra pull request, and a person may
 		// merge it in the moment before it is closed; promobot itself never does.
-		if w.paused && who == person {
+		if w.paused && who != bot {
 			break
 		}
-		if q != p && q.Merged && q.identity != "" && q.identity == p.identity {
-			w.breaks("Once", "#%d and #%d landed the same promotion", q.Number, p.Number)
+		if q == p || !q.Merged {
+			continue
+		}
+		for _, id := range q.identities {
+			if slices.Contains(p.identities, id) {
+				w.breaks("Once", "#%d and #%d landed the same promotion", q.Number, p.Number)
+			}
 		}
 	}
 	if who != bot {
 		return
 	}
-	pipeline, environment, _ := state.ParseBranch(p.Branch)
-	es := w.entries(state.Ref(pipeline, environment))
-	if len(es) == 0 {
-		w.breaks("Exact head", "#%d is merged without a ledger", p.Number)
-		return
+	if len(p.identities) == 0 {
+		w.breaks("Exact head", "#%d is merged without a promotion", p.Number)
 	}
-	claimed := false
-	for _, e := range es {
-		if q := e.State.Promotion; q != nil && q.Commit == p.Head && q.ID == p.identity {
-			claimed = true
+	for _, id := range p.identities {
+		ref := w.claims[id]
+		es := w.entries(ref)
+		claimed := false
+		for _, e := range es {
+			if q := e.State.Promotion; q != nil && q.Head() == p.Head && q.ID == id {
+				claimed = true
+			}
 		}
+		if !claimed {
+			w.breaks("Exact head", "#%d is merged at %.7s, which no claim of %.7s names", p.Number, p.Head, id)
+			return
+		}
+		if last := es[len(es)-1].State; last.Hold != nil {
+			w.breaks("A person's word stands", "#%d is merged while %s is held", p.Number, ref)
+		}
+		w.checkPerson(environmentOf(ref), ref, heads+p.Base, base, merged)
+		w.checkVerified(environmentOf(ref), es, p)
 	}
-	if !claimed {
-		w.breaks("Exact head", "#%d is merged at %.7s, which no claim names", p.Number, p.Head)
-	}
-	if last := es[len(es)-1].State; last.Hold != nil {
-		w.breaks("A person's word stands", "#%d is merged while %s is held", p.Number, environment)
-	}
+}
+
+// checkPerson: no line that a person last set is changed, unless an upstream had
+// it once.
+func (w *world) checkPerson(environment, ledger, ref, base, merged string) {
 	before, after := w.commits[base].files, w.commits[merged].files
+	pipeline, _, _ := state.ParseRef(ledger)
 	for _, f := range differing(before, after) {
+		if !strings.HasPrefix(f, w.layout.dir(pipeline, environment)+"/") {
+			continue
+		}
 		for _, k := range w.linesDiffering(before[f].Blob, after[f].Blob) {
-			if w.setters[f+"#"+k] == person && !w.upstreamHad(environment, f, k, w.lines(before[f].Blob)[k]) {
-				w.breaks("A person's word stands", "promobot merges over %s of %s, which a person set", k, f)
+			if w.setters[ref+":"+f+"#"+k] == person && !w.upstreamHad(pipeline, environment, f, k, w.lines(before[f].Blob)[k]) {
+				w.breaks("A person's word stands", "promobot changes %s of %s, which a person set", k, f)
 			}
 		}
 	}
-	w.checkVerified(environment, es, p)
 }
 
 // upstreamHad says whether an upstream once had the very line: then a person
 // only did by hand what a promotion would have done.
-func (w *world) upstreamHad(environment, file, key, value string) bool {
-	name := strings.TrimPrefix(file, "envs/"+environment+"/")
-	for c := w.commits[w.refs[main]]; c != nil; {
-		for _, up := range upstreams[environment] {
-			if w.lines(c.files["envs/"+up+"/"+name].Blob)[key] == value {
+func (w *world) upstreamHad(pipeline, environment, file, key, value string) bool {
+	if slices.Contains(w.versions, value) {
+		return true
+	}
+	name := path.Base(file)
+	ups := []string{}
+	for _, up := range w.layout.upstreams[environment] {
+		ups = append(ups, w.layout.ref(up)+":"+w.layout.dir(pipeline, up)+"/"+name)
+	}
+	if w.layout.hydrated {
+		ups = append(ups, w.layout.next(environment)+":"+file)
+	}
+	ups = append(ups, w.layout.ref(environment)+":!"+file) // what it had when it was first seen
+	for _, up := range ups {
+		ref, f, _ := strings.Cut(up, ":")
+		f, first := strings.CutPrefix(f, "!")
+		for c := w.commits[w.refs[ref]]; c != nil; {
+			root := len(c.Parents) == 0
+			if w.lines(c.files[f].Blob)[key] == value && (!first || root) {
 				return true
 			}
+			if root {
+				break
+			}
+			c = w.commits[c.Parents[0]]
 		}
-		if len(c.Parents) == 0 {
-			return false
-		}
-		c = w.commits[c.Parents[0]]
 	}
 	return false
 }
@@ -271,10 +414,14 @@ func (w *world) upstreamHad(environment, file, key, value string) bool {
 func (w *world) checkVerified(environment string, es []state.Entry, p *pull) {
 	for _, e := range slices.Backward(es) {
 		q := e.State.Promotion
-		if q == nil || q.Commit != p.Head {
+		if q == nil || q.Head() != p.Head {
 			continue
 		}
-		if !w.contains(q.Landing, w.refs[main]) {
+		up := q.From
+		if up == state.Source {
+			up = environment
+		}
+		if w.commits[q.Landing] != nil && !w.contains(q.Landing, w.refs[w.layout.ref(up)]) && !w.layout.hydrated {
 			w.breaks("Verified onward", "#%d carries %.7s, which is not in the history", p.Number, q.Landing)
 		}
 		return
@@ -290,8 +437,9 @@ func (w *world) checkEnd(ds []promotion.Decision, snapshot *promotion.Snapshot) 
 		if !p.Open {
 			continue
 		}
-		_, environment, _ := state.ParseBranch(p.Branch)
-		open[environment]++
+		for _, ref := range w.covers(p) {
+			open[ref]++
+		}
 	}
 	for environment, n := range open {
 		if n > 1 {
@@ -306,7 +454,7 @@ func (w *world) checkEnd(ds []promotion.Decision, snapshot *promotion.Snapshot) 
 		switch d.Standing {
 		case promotion.UpToDate, promotion.Source, promotion.Rejected, promotion.Proposed, promotion.Stopped, promotion.WouldPromote, promotion.Absent:
 		case promotion.Waiting, promotion.Merging:
-			if len(o.Config.After) > 0 || len(d.Gates) > 0 {
+			if len(o.Config.After) > 0 || len(d.Gates) > 0 || strings.Contains(d.Reason, "goes with the next batch") {
 				continue
 			}
 			w.breaks("Convergence", "%s is %s at rest: %s", d.Key, d.Standing, d.Reason)

@@ -17,6 +17,7 @@ import (
 	"github.com/promobot/promobot/promotion/config"
 	"github.com/promobot/promobot/promotion/content"
 	"github.com/promobot/promobot/promotion/reconcile"
+	"github.com/promobot/promobot/state"
 )
 
 var (
@@ -49,10 +50,14 @@ type replica struct {
 	stopped time.Time // until when the scheduler keeps it paused
 	call    string
 	since   time.Time // it waits
+	slow    string    // the last call to GitHub after the last fetch
 }
 
 // enter waits for the scheduler's leave to make a call.
 func (r *replica) enter(what string) fault {
+	if what != "fetch" && what != "push" {
+		r.slow = what
+	}
 	if r.crashed {
 		return crash
 	}
@@ -134,7 +139,7 @@ func (r *replica) PullRequest(_ context.Context, number int) (promotion.PullRequ
 		q := p.PullRequest
 		q.Mergeable = "clean"
 		if p.Open {
-			if _, ok := r.w.merged(p.Head); !ok {
+			if _, ok := r.w.merged(heads+p.Base, p.Head); !ok {
 				q.Mergeable = "dirty"
 			}
 		}
@@ -154,13 +159,13 @@ func (r *replica) CreatePullRequest(_ context.Context, n reconcile.NewPullReques
 				return promotion.PullRequest{}, fmt.Errorf("a pull request already exists: %w", promotion.ErrConflict)
 			}
 		}
-		if w.contains(head, w.refs[main]) {
+		if w.contains(head, w.refs[heads+n.Base]) {
 			return promotion.PullRequest{}, fmt.Errorf("no commits between: %w", promotion.ErrConflict)
 		}
 		number := len(w.pulls) + 1
 		p := &pull{PullRequest: promotion.PullRequest{
 			Number: number, URL: fmt.Sprintf("%s/pull/%d", w.repo.URL, number), Title: n.Title, Body: n.Body,
-			Open: true, Branch: n.Branch, Head: head, Base: n.Base, Author: bot, ByApp: true, Commits: 1,
+			Open: true, Branch: n.Branch, Head: head, Base: n.Base, Author: bot, ByApp: true, Commits: len(w.own(heads+n.Base, head)),
 		}}
 		w.pulls = append(w.pulls, p)
 		w.keep(p)
@@ -251,6 +256,7 @@ func (r *replica) WriteCheckRun(_ context.Context, c reconcile.CheckRun) (int64,
 
 func (r *replica) Fetch(context.Context) (promotion.Refs, error) {
 	return do(r, "fetch", func() (promotion.Refs, error) {
+		r.slow = ""
 		r.refs = maps.Clone(r.w.refs)
 		for _, id := range r.refs {
 			r.learn(id)
@@ -379,24 +385,55 @@ func (r *replica) Commit(_ context.Context, cs []promotion.NewCommit) ([]string,
 	return ids, nil
 }
 
-func (r *replica) Push(_ context.Context, updates []promotion.RefUpdate, _ bool) ([]promotion.PushResult, error) {
+func (r *replica) Push(_ context.Context, updates []promotion.RefUpdate, atomic bool) ([]promotion.PushResult, error) {
 	return do(r, "push", func() ([]promotion.PushResult, error) {
-		var out []promotion.PushResult
-		for _, u := range updates {
-			res := promotion.PushResult{RefUpdate: u, Status: promotion.Pushed}
-			switch {
-			case r.w.refs[u.Ref] == u.New:
-			case r.w.refs[u.Ref] != u.Old:
-				res.Status, res.Reason = promotion.Conflict, "stale info"
-			default:
-				r.w.note("%s pushes %s %.7s", r.name, u.Ref, u.New)
-				r.w.setRef(u.Ref, u.New, bot)
-				r.w.writes++
+		r.checkLate(updates)
+		out := make([]promotion.PushResult, len(updates))
+		refused := false
+		for i, u := range updates {
+			out[i] = promotion.PushResult{RefUpdate: u, Status: promotion.Pushed}
+			if at := r.w.refs[u.Ref]; at != u.New && at != u.Old {
+				out[i].Status, out[i].Reason, refused = promotion.Conflict, "stale info", true
 			}
-			out = append(out, res)
+		}
+		if atomic && refused {
+			for i := range out {
+				if out[i].Status == promotion.Pushed {
+					out[i].Status = promotion.Bystander
+				}
+			}
+			return out, nil
+		}
+		// Ledgers first: what a delivery's base is checked against.
+		for _, base := range []bool{false, true} {
+			for i, u := range updates {
+				if out[i].Status == promotion.Pushed && r.w.refs[u.Ref] != u.New && r.w.layout.isBase(u.Ref) == base {
+					r.w.note("%s pushes %s %.7s", r.name, u.Ref, u.New)
+					r.w.setRef(u.Ref, u.New, bot)
+					r.w.writes++
+				}
+			}
 		}
 		return out, nil
 	})
+}
+
+// checkLate: between reading the base and pushing what was built on it nothing
+// is asked of GitHub, but to sign commits.
+func (r *replica) checkLate(updates []promotion.RefUpdate) {
+	if r.slow == "" || r.slow == "have a commit signed" {
+		return
+	}
+	for _, u := range updates {
+		builds := r.w.layout.isBase(u.Ref)
+		if c := r.w.commits[u.New]; c != nil && strings.HasPrefix(u.Ref, state.RefPrefix) {
+			e, err := state.Peek(c.Message)
+			builds = builds || err == nil && e.Kind == state.KindClaim
+		}
+		if builds {
+			r.w.breaks("Late base", "%s pushes %s, and asked GitHub (%s) after it had read the base", r.name, u.Ref, r.slow)
+		}
+	}
 }
 
 func (r *replica) Versions(_ context.Context, src config.VersionSource) ([]promotion.Version, error) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,44 +14,17 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/promobot/promobot/promotion"
-	"github.com/promobot/promobot/promotion/config"
 	"github.com/promobot/promobot/promotion/content"
 	"github.com/promobot/promobot/promotion/reconcile"
 	"github.com/promobot/promobot/state"
 )
 
 var (
-	seeds = flag.Int("seeds", 2000, "how many seeds TestModel runs")
+	seeds = flag.Int("seeds", 5000, "how many seeds TestModel runs")
 	first = flag.Uint64("seed", 1, "the first seed TestModel runs")
 )
 
-var upstreams = map[string][]string{
-	"staging-us": {"qa"}, "staging-eu": {"qa"}, "prod-us": {"staging-us"}, "prod-eu": {"staging-us", "staging-eu"},
-}
-
-// pipelineFile has all that this model exercises: two upstreams, order without
-// content, all modes by seed.
-func pipelineFile(w *world) string {
-	mode := func() string { return []string{"auto", "auto", "propose"}[w.rng.IntN(3)] }
-	return fmt.Sprintf(`version: 1
-limits: {open: 20, per_hour: 200, per_environment: 8}
-environments:
-  qa:         {verify: none}
-  staging-us: {from: qa, mode: %s, verify: none}
-  staging-eu: {from: qa, mode: %s, verify: none}
-  prod-us:    {from: staging-us, mode: %s}
-  prod-eu:    {from: [staging-us, staging-eu], after: prod-us, mode: %s}
-pipelines:
-  app:
-    path: envs/$env
-    promote:
-      - files: [version.yml, settings.yml]
-`, mode(), mode(), mode(), mode())
-}
-
-var environments = []string{"qa", "staging-us", "staging-eu", "prod-us", "prod-eu"}
-
-// TestModel runs the loop in two replicas, without any exclusion between them,
+// TestModel runs the loop in three replicas, without any exclusion between them,
 // call by call in an order drawn from a seed, with faults, lags and people in
 // between, and asserts the invariants after every step. A failing seed is
 // printed with its story; -seed N -seeds 1 replays it.
@@ -59,10 +34,19 @@ func TestModel(t *testing.T) {
 		n = min(n, 200)
 	}
 	t.Logf("seeds %d to %d", *first, *first+uint64(n)-1)
+	layouts, merged, pushed := map[string]int{}, 0, 0
+	defer func() { t.Logf("layouts drawn: %v; landings: %d merged, %d pushed", layouts, merged, pushed) }()
 	for seed := *first; seed < *first+uint64(n); seed++ {
 		w := newWorld(seed)
 		m := &model{w: w, keys: testKeys(t)}
 		m.run()
+		for _, p := range w.pulls {
+			if p.Merged {
+				merged++
+			}
+		}
+		pushed += w.delivered
+		layouts[w.layout.name]++
 		if len(w.broken) > 0 {
 			story := w.log
 			if len(story) > 200 {
@@ -87,25 +71,18 @@ type model struct {
 	w        *world
 	keys     state.Keys
 	replicas []*replica
+	letters  []reconcile.Dispatch // that no replica has answered yet
+}
+
+func letter(w *world, name string) reconcile.Dispatch {
+	return reconcile.Dispatch{ID: fmt.Sprint("delivery ", w.nonce), Type: "released", Payload: []byte(fmt.Sprintf(`{"version": %q}`, name)), At: w.now}
 }
 
 func (m *model) run() {
 	w := m.w
-	files := tree{}
-	file := content.File{Mode: "100644"}
-	put := func(path, text string) {
-		file.Blob = w.blob([]byte(text))
-		files[path] = file
-	}
-	put(config.Path, pipelineFile(w))
-	for i, e := range environments {
-		put("envs/"+e+"/version.yml", fmt.Sprintf("image: app:1.%d\n", 10-i))
-		put("envs/"+e+"/settings.yml", "a: 1\n\nb: 1\n\nc: 1\n\nd: 1\n")
-		put("envs/"+e+"/replicas.yml", fmt.Sprintf("replicas: %d\n", i))
-	}
-	c := w.commit(files, nil, promotion.Person{Name: person}, w.now, "init")
-	w.setRef(main, c.ID, person)
-	for range 2 {
+	w.layout = draw(w)
+	w.populate()
+	for range 3 {
 		m.replicas = append(m.replicas, m.newReplica(fmt.Sprintf("replica%d", len(m.replicas)+1)))
 	}
 	for range 120 + w.rng.IntN(200) {
@@ -130,7 +107,18 @@ func (m *model) restart(r *replica) {
 	if m.w.rng.IntN(2) == 0 {
 		r.known = map[string]bool{}
 	}
-	r.loop = reconcile.New(r, r, reconcile.Options{
+	r.loop = m.newLoop(r)
+}
+
+// answered takes letters off the queue. The scheduler waits for it.
+func (m *model) answered(ds []reconcile.Dispatch) {
+	m.letters = slices.DeleteFunc(slices.Clone(m.letters), func(d reconcile.Dispatch) bool {
+		return slices.ContainsFunc(ds, func(x reconcile.Dispatch) bool { return x.ID == d.ID })
+	})
+}
+
+func (m *model) newLoop(r *replica) *reconcile.Reconciler {
+	return reconcile.New(r, r, reconcile.Options{
 		App: bot, Author: promotion.Person{Name: bot, Email: "bot@example.com"}, Keys: m.keys,
 		Now: func() time.Time { return m.w.now },
 		Nonce: func() string {
@@ -143,10 +131,23 @@ func (m *model) restart(r *replica) {
 
 func (m *model) start(r *replica) {
 	r.running = true
-	go func() {
-		_, err := r.loop.Run(context.Background())
-		r.done <- err
-	}()
+	ds := m.letters
+	if len(ds) > 0 && m.w.rng.IntN(2) == 0 {
+		// A second loop beside the first, as for commands: nothing excludes it.
+		loop := m.newLoop(r)
+		go func() {
+			err := loop.Accept(context.Background(), ds)
+			if err == nil {
+				m.answered(ds)
+			}
+			r.done <- err
+		}()
+	} else {
+		go func() {
+			_, err := r.loop.Run(context.Background())
+			r.done <- err
+		}()
+	}
 	m.await(r)
 }
 
@@ -187,8 +188,11 @@ func (m *model) step() {
 		m.people()
 	case x < 7:
 		w.now = w.now.Add(time.Duration(w.rng.IntN(10)) * time.Second)
-		if w.rng.IntN(20) == 0 {
+		switch w.rng.IntN(40) {
+		case 0, 1:
 			w.now = w.now.Add(2 * promotion.Bound)
+		case 2:
+			w.now = w.now.Add(time.Hour) // batches become due
 		}
 	case x < 8 && w.rng.IntN(3) == 0:
 		r := m.replicas[w.rng.IntN(len(m.replicas))]
@@ -229,17 +233,17 @@ func (m *model) turn(r *replica) {
 	m.advance(r, f)
 }
 
-// people do what people do.
+// people do what people do, and GitHub merges what was left to it.
 func (m *model) people() {
 	w := m.w
 	open := w.open()
-	switch w.rng.IntN(14) {
+	switch w.rng.IntN(16) {
 	case 0, 1, 2, 3:
-		w.push("qa", w.rng.IntN(3) == 0)
+		m.upstream()
 	case 4:
-		w.push(environments[1+w.rng.IntN(4)], w.rng.IntN(2) == 0)
+		w.push(w.pipeline(), w.layout.environments[1+w.rng.IntN(len(w.layout.environments)-1)], w.rng.IntN(2) == 0)
 	case 5:
-		w.pushFile("README.md", fmt.Sprintf("%d\n", w.nonce))
+		w.pushTo(main, map[string]string{"README.md": fmt.Sprintf("%d\n", w.nonce)})
 	case 6, 7, 8:
 		if len(open) > 0 {
 			p := open[w.rng.IntN(len(open))]
@@ -253,7 +257,7 @@ func (m *model) people() {
 		}
 	case 10:
 		for _, p := range w.pulls {
-			if !p.Open && !p.Merged && w.refs["refs/heads/"+p.Branch] == p.Head && w.rng.IntN(2) == 0 && !w.headOpen(p.Branch) {
+			if !p.Open && !p.Merged && w.refs[heads+p.Branch] == p.Head && w.rng.IntN(2) == 0 && !w.headOpen(p.Branch) {
 				p.Open, p.ClosedBy, p.reopened = true, "", true
 				w.keep(p)
 				w.note("%s reopens #%d", person, p.Number)
@@ -264,7 +268,7 @@ func (m *model) people() {
 		if len(open) > 0 {
 			p := open[w.rng.IntN(len(open))]
 			w.note("%s deletes %s", person, p.Branch)
-			w.setRef("refs/heads/"+p.Branch, "", person)
+			w.setRef(heads+p.Branch, "", person)
 		}
 	case 12:
 		if len(open) > 0 {
@@ -274,8 +278,37 @@ func (m *model) people() {
 		if w.rng.IntN(4) == 0 {
 			w.tamper()
 		}
+	case 14, 15:
+		m.github()
 	}
 }
+
+// github merges one of those that were left to it, at whatever head it has.
+func (m *model) github() {
+	for _, p := range m.w.open() {
+		if p.AutoMerge || p.queued {
+			if err := m.w.merge(p, github, m.method(), p.Title, p.Body); err != nil {
+				m.w.note("%s cannot merge #%d: %v", github, p.Number, err)
+			}
+			return
+		}
+	}
+}
+
+// upstream is what promotions begin with.
+func (m *model) upstream() {
+	w := m.w
+	switch {
+	case w.layout.hydrated:
+		w.hydrate()
+	case w.layout.source != "":
+		m.release()
+	default:
+		w.push(w.pipeline(), "qa", w.rng.IntN(3) == 0)
+	}
+}
+
+func (w *world) pipeline() string { return w.layout.pipelines[w.rng.IntN(len(w.layout.pipelines))] }
 
 func (m *model) method() string {
 	switch {
@@ -307,13 +340,14 @@ func (w *world) headOpen(branch string) bool {
 }
 
 // push changes an environment by hand.
-func (w *world) push(environment string, settings bool) {
+func (w *world) push(pipeline, environment string, settings bool) {
+	ref, dir := w.layout.ref(environment), w.layout.dir(pipeline, environment)
 	if settings {
 		lines := []string{"a", "b", "c", "d"}
 		var b strings.Builder
 		w.nonce++
 		pick := w.rng.IntN(len(lines))
-		old := strings.Split(string(w.blobs[w.commits[w.refs[main]].files["envs/"+environment+"/settings.yml"].Blob]), "\n\n")
+		old := strings.Split(string(w.blobs[w.commits[w.refs[ref]].files[dir+"/settings.yml"].Blob]), "\n\n")
 		for i, l := range lines {
 			text := strings.TrimSpace(l + ": 1")
 			if i < len(old) {
@@ -327,37 +361,44 @@ func (w *world) push(environment string, settings bool) {
 				b.WriteString("\n")
 			}
 		}
-		w.pushFile("envs/"+environment+"/settings.yml", b.String())
+		w.pushTo(ref, map[string]string{dir + "/settings.yml": b.String()})
 		return
 	}
 	w.nonce++
-	w.pushFile("envs/"+environment+"/version.yml", fmt.Sprintf("image: app:2.%d\n", w.nonce))
+	w.pushTo(ref, map[string]string{dir + "/version.yml": fmt.Sprintf("image: 2.%d.0\n", w.nonce)})
 }
 
-func (w *world) pushFile(path, text string) {
-	tip := w.commits[w.refs[main]]
-	files := w.apply(tip.files, []content.Edit{{Path: path, Mode: "100644", Bytes: []byte(text)}})
+func (w *world) pushTo(ref string, texts map[string]string) {
+	tip := w.commits[w.refs[ref]]
+	var edits []content.Edit
+	for _, p := range slices.Sorted(maps.Keys(texts)) {
+		edits = append(edits, content.Edit{Path: p, Mode: "100644", Bytes: []byte(texts[p])})
+	}
+	files := w.apply(tip.files, edits)
 	if len(differing(tip.files, files)) == 0 {
 		return
 	}
-	c := w.commit(files, []string{tip.ID}, promotion.Person{Name: person}, w.now, "change "+path)
-	w.note("%s pushes %s as %.7s", person, path, c.ID)
-	w.setRef(main, c.ID, person)
+	c := w.commit(files, []string{tip.ID}, promotion.Person{Name: person}, w.now, "change "+edits[0].Path)
+	w.note("%s pushes %s to %s as %.7s", person, edits[0].Path, ref, c.ID)
+	w.setRef(ref, c.ID, person)
 }
 
 func (w *world) pushToHead(p *pull) {
 	head := w.commits[p.Head]
 	w.nonce++
-	_, environment, _ := state.ParseBranch(p.Branch)
-	files := w.apply(head.files, []content.Edit{{Path: "envs/" + environment + "/version.yml", Mode: "100644", Bytes: []byte(fmt.Sprintf("image: app:9.%d\n", w.nonce))}})
-	c := w.commit(files, []string{head.ID}, promotion.Person{Name: person}, w.now, "my own")
-	w.note("%s pushes to #%d", person, p.Number)
-	w.setRef("refs/heads/"+p.Branch, c.ID, person)
+	for _, ref := range w.covers(p) {
+		pipeline, environment, _ := state.ParseRef(ref)
+		files := w.apply(head.files, []content.Edit{{Path: w.layout.dir(pipeline, environment) + "/version.yml", Mode: "100644", Bytes: []byte(fmt.Sprintf("image: 9.%d.0\n", w.nonce))}})
+		c := w.commit(files, []string{head.ID}, promotion.Person{Name: person}, w.now, "my own")
+		w.note("%s pushes to #%d", person, p.Number)
+		w.setRef(heads+p.Branch, c.ID, person)
+		return
+	}
 }
 
 // tamper moves a ledger back, or writes rubbish into it; a person mends it later.
 func (w *world) tamper() {
-	ref := state.Ref("app", environments[w.rng.IntN(len(environments))])
+	ref := state.Ref(w.pipeline(), w.layout.environments[w.rng.IntN(len(w.layout.environments))])
 	tip := w.refs[ref]
 	if tip == "" || w.tampered[ref] != "" {
 		return
@@ -386,9 +427,18 @@ func (m *model) settle() {
 		w.setRef(ref, tip, person)
 		delete(w.tampered, ref)
 	}
-	for range 40 {
+	for range 60 {
 		w.now = w.now.Add(promotion.Bound + w.lag)
+		if w.layout.name == "services" {
+			w.now = w.now.Add(time.Hour)
+		}
 		before := w.writes
+		if ds := m.letters; len(ds) > 0 {
+			if err := m.through(m.replicas[0], func() error { return m.newLoop(m.replicas[0]).Accept(context.Background(), ds) }); err == nil {
+				m.answered(ds)
+			}
+		}
+		m.github()
 		for _, r := range m.replicas {
 			r.stopped = time.Time{}
 			m.finish(r)
@@ -416,20 +466,24 @@ func (m *model) settle() {
 }
 
 // finish runs one replica to the end of a run without faults.
-func (m *model) finish(r *replica) (reconcile.Result, error) {
-	var res reconcile.Result
-	done := make(chan error)
-	go func() {
-		var err error
+func (m *model) finish(r *replica) (res reconcile.Result, err error) {
+	err = m.through(r, func() (err error) {
 		res, err = r.loop.Run(context.Background())
-		done <- err
-	}()
+		return err
+	})
+	return res, err
+}
+
+// through lets every call of a run through.
+func (m *model) through(r *replica, run func() error) error {
+	done := make(chan error)
+	go func() { done <- run() }()
 	for {
 		select {
 		case <-r.ready:
 			r.resume <- noFault
 		case err := <-done:
-			return res, err
+			return err
 		}
 	}
 }

@@ -24,7 +24,9 @@ import (
 const (
 	bot    = "promobot[bot]"
 	person = "ana"
+	github = "github" // merges what was left to it
 	main   = "refs/heads/main"
+	heads  = "refs/heads/"
 )
 
 type tree map[string]content.File
@@ -39,10 +41,10 @@ type commit struct {
 type pull struct {
 	promotion.PullRequest
 	versions []version
-	// identity is the promotion its head showed when it was merged.
-	identity string
-	reopened bool // by a person, whom no look can foresee
-	queued   bool // in the merge queue
+	// identities are the promotions its head showed when it was merged.
+	identities []string
+	reopened   bool // by a person, whom no look can foresee
+	queued     bool // in the merge queue
 }
 
 type version struct {
@@ -74,6 +76,13 @@ type world struct {
 	writes  int
 	log     []string
 	broken  []string // invariants broken, by name
+
+	layout    *layout
+	claims    map[string]string // ledger refs, by the promotions they claim
+	settings  map[string]string // what each environment says, by name
+	merging   bool              // a base moves because a pull request is merged
+	versions  []string          // that a source ever brought
+	delivered int               // promotions that were pushed to a base
 }
 
 func newWorld(seed uint64) *world {
@@ -81,6 +90,7 @@ func newWorld(seed uint64) *world {
 		rng: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)),
 		now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), commits: map[string]*commit{}, blobs: content.Blobs{},
 		refs: promotion.Refs{}, checks: map[string][]reconcile.CheckRun{}, tampered: map[string]string{}, setters: map[string]string{}, reach: map[[2]string]bool{},
+		claims: map[string]string{}, settings: map[string]string{},
 	}
 	w.repo = promotion.Repository{ID: 7, Owner: "acme", Name: "gitops", URL: "https://github.com/acme/gitops", DefaultBranch: "main"}
 	switch w.rng.IntN(3) {
@@ -211,9 +221,9 @@ func (w *world) search(ancestor, id string) bool {
 	return false
 }
 
-// mergeBase is the newest commit of main's chain that head contains.
-func (w *world) mergeBase(head string) string {
-	for c := w.refs[main]; c != ""; {
+// mergeBase is the newest commit of a base's chain that head contains.
+func (w *world) mergeBase(base, head string) string {
+	for c := w.refs[base]; c != ""; {
 		if w.contains(c, head) {
 			return c
 		}
@@ -226,9 +236,13 @@ func (w *world) mergeBase(head string) string {
 	return ""
 }
 
-// merged is main with a head's changes, file by file; ok is false on a conflict.
-func (w *world) merged(head string) (files tree, ok bool) {
-	base, ours, theirs := w.commits[w.mergeBase(head)].files, w.commits[w.refs[main]].files, w.commits[head].files
+// merged is a base with a head's changes, file by file; ok is false on a conflict.
+func (w *world) merged(onto, head string) (files tree, ok bool) {
+	common := w.commits[w.mergeBase(onto, head)]
+	if common == nil {
+		return nil, false
+	}
+	base, ours, theirs := common.files, w.commits[w.refs[onto]].files, w.commits[head].files
 	out := maps.Clone(ours)
 	for _, p := range differing(base, theirs) {
 		if ours[p] != base[p] && ours[p] != theirs[p] {
@@ -252,10 +266,11 @@ func (w *world) setRef(ref, id, who string) {
 		w.refs[ref] = id
 	}
 	switch {
+	case strings.HasPrefix(ref, state.MadePrefix): // what GitHub is to sign
 	case strings.HasPrefix(ref, state.RefPrefix):
 		w.checkLedger(ref, old, id, who)
-	case ref == main:
-		w.setMain(old, id, who)
+	case w.layout != nil && w.layout.isBase(ref):
+		w.setBase(ref, old, id, who)
 	}
 	branch, isHead := strings.CutPrefix(ref, "refs/heads/")
 	if !isHead {
@@ -274,19 +289,17 @@ func (w *world) setRef(ref, id, who string) {
 	}
 }
 
-func (w *world) setMain(old, id, who string) {
+func (w *world) setBase(ref, old, id, who string) {
+	if who == bot && !w.merging {
+		w.checkDelivered(ref, old, id)
+	}
 	var before tree
 	if c := w.commits[old]; c != nil {
 		before = c.files
 	}
 	for _, p := range differing(before, w.commits[id].files) {
 		for _, k := range w.linesDiffering(before[p].Blob, w.commits[id].files[p].Blob) {
-			w.setters[p+"#"+k] = who
-		}
-	}
-	for _, p := range w.pulls {
-		if p.Open && w.contains(p.Head, id) {
-			w.note("main contains #%d", p.Number)
+			w.setters[ref+":"+p+"#"+k] = who
 		}
 	}
 }
@@ -322,7 +335,7 @@ func (w *world) linesDiffering(a, b string) []string {
 func (w *world) keep(p *pull) { p.versions = append(p.versions, version{w.now, p.PullRequest}) }
 
 func (w *world) closePull(p *pull, who string) {
-	p.Open, p.ClosedBy, p.ClosedAt = false, who, w.now
+	p.Open, p.ClosedBy, p.ClosedAt, p.AutoMerge, p.queued = false, who, w.now, false, false
 	w.keep(p)
 	w.note("%s closes #%d", who, p.Number)
 	if who == bot {
@@ -344,12 +357,14 @@ func (p *pull) listed(at time.Time) *promotion.PullRequest {
 
 // merge merges a pull request as GitHub does.
 func (w *world) merge(p *pull, who, method, title, message string) error {
-	files, ok := w.merged(p.Head)
+	ref := heads + p.Base
+	files, ok := w.merged(ref, p.Head)
 	if !ok {
 		return &promotion.RefusedError{Reason: "Pull Request is not mergeable"}
 	}
-	base := w.refs[main]
+	base := w.refs[ref]
 	author := promotion.Person{Name: who, Email: who + "@example.com"}
+	own := w.own(ref, p.Head)
 	var m *commit
 	switch method {
 	case "merge":
@@ -358,31 +373,36 @@ func (w *world) merge(p *pull, who, method, title, message string) error {
 		m = w.commit(files, []string{base}, author, w.now, title+"\n\n"+message)
 	default:
 		m = w.commits[base]
-		for _, c := range w.own(p.Head) {
+		for _, c := range own {
 			m = w.commit(w.replayed(m.files, c), []string{m.ID}, c.Author, w.now, c.Message)
 		}
 	}
-	p.Commits = len(w.own(p.Head))
-	p.Messages = nil
-	for _, c := range w.own(p.Head) {
+	p.Commits = len(own)
+	p.Messages, p.identities = nil, nil
+	for _, c := range own {
 		p.Messages = append(p.Messages, c.Message)
+		if id := state.ParseTrailers(c.Message)[state.TrailerID]; id != "" {
+			p.identities = append(p.identities, id)
+		}
 	}
 	p.Open, p.Merged, p.MergedBy, p.MergedAt, p.MergeCommit, p.ClosedAt = false, true, who, w.now, m.ID, w.now
-	p.identity = state.ParseTrailers(w.commits[p.Head].Message)[state.TrailerID]
+	p.AutoMerge, p.queued = false, false
 	w.keep(p)
 	w.note("%s merges #%d by %s as %.7s", who, p.Number, method, m.ID)
 	w.checkMerge(p, base, m.ID, who)
-	w.setRef(main, m.ID, who)
+	w.merging = true
+	w.setRef(ref, m.ID, who)
+	w.merging = false
 	if w.deleteOnMerge {
-		delete(w.refs, "refs/heads/"+p.Branch)
+		delete(w.refs, heads+p.Branch)
 	}
 	return nil
 }
 
-// own are a head's commits that main does not contain, oldest first.
-func (w *world) own(head string) []*commit {
+// own are a head's commits that its base does not contain, oldest first.
+func (w *world) own(base, head string) []*commit {
 	var cs []*commit
-	for c := w.commits[head]; c != nil && !w.contains(c.ID, w.refs[main]); {
+	for c := w.commits[head]; c != nil && !w.contains(c.ID, w.refs[base]); {
 		cs = append([]*commit{c}, cs...)
 		if len(c.Parents) == 0 {
 			break

@@ -7,6 +7,8 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/state"
@@ -17,8 +19,14 @@ import (
 // reading the base and pushing.
 func (r *Reconciler) signed(ctx context.Context, v *view, steps []*step, ids []string) ([]string, error) {
 	var updates []promotion.RefUpdate
+	asks := map[string]bool{}
+	for _, st := range steps {
+		asks[st.stack] = asks[st.stack] || st.stack != "" && st.o.Config.VerifiedCommits
+	}
+	// Commits that stand on a signed one are signed, too: their parent is another.
+	signs := func(st *step) bool { return st.o.Config.VerifiedCommits || asks[st.stack] }
 	for i, st := range steps {
-		if st.o.Config.VerifiedCommits {
+		if signs(st) {
 			updates = append(updates, promotion.RefUpdate{Ref: state.MadePrefix + ids[i], New: ids[i]})
 		}
 	}
@@ -45,7 +53,7 @@ func (r *Reconciler) signed(ctx context.Context, v *view, steps []*step, ids []s
 	out := make([]string, len(ids))
 	copy(out, ids)
 	for i, st := range steps {
-		if !st.o.Config.VerifiedCommits {
+		if !signs(st) {
 			continue
 		}
 		parent := st.p.Base
@@ -61,4 +69,27 @@ func (r *Reconciler) signed(ctx context.Context, v *view, steps []*step, ids []s
 		}
 	}
 	return out, nil
+}
+
+// leftMade are the refs that a process which ended left behind: older than any
+// that is still at work.
+func (r *Reconciler) leftMade(ctx context.Context, v *view) ([]promotion.RefUpdate, error) {
+	var ids []string
+	var left []promotion.RefUpdate
+	for ref, id := range v.refs {
+		if strings.HasPrefix(ref, state.MadePrefix) {
+			ids, left = append(ids, id), append(left, promotion.RefUpdate{Ref: ref, Old: id})
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	made, err := r.git.Commits(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("look for what was left to be signed: %w", err)
+	}
+	return slices.DeleteFunc(left, func(u promotion.RefUpdate) bool {
+		c, known := made[u.Old]
+		return !known || v.snapshot.Now.Sub(c.Time) < promotion.Bound
+	}), nil
 }
