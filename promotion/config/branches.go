@@ -147,7 +147,9 @@ func (l *layout) apart() bool {
 // checkBranches refuses branches that cannot be, and reading that says nothing
 // or too little.
 func (l *layout) checkBranches(d *decoder) {
-	known := &layout{group: l.group, spec: pipelineSpec{forEach: l.spec.forEach}, known: []string{envVariable}}
+	// Names of for_each are no help here, so they are not named as a remedy.
+	known := &layout{group: l.group, known: []string{envVariable}}
+	known.spec.forEach.position = l.group.position
 	for _, e := range l.environments {
 		name := e.name.value
 		branch, branchAt := l.branchOf(e)

@@ -145,10 +145,10 @@ func notYet[T any](name string) field[T] {
 	}}
 }
 
-// misplaced makes a field that belongs elsewhere: it is refused with where.
+// misplaced makes a field that belongs elsewhere in the file: it is refused with where.
 func misplaced[T any](name, remedy string) field[T] {
 	return field[T]{name: name, later: true, read: func(d *decoder, path string, n *yaml.Node, _ *T) {
-		d.at(n, path+" is said elsewhere", remedy)
+		d.at(n, path+" does not stand here", remedy)
 	}}
 }
 

@@ -44,6 +44,9 @@ func oneOf(words ...string) shape[said[string]] {
 			if near := nearest(s, words); near != "" {
 				remedy = "did you mean " + near + "? " + remedy
 			}
+			if len(words) == 1 {
+				return "", refuse(remedy, "%s is not %s", clip(s), words[0])
+			}
 			return "", refuse(remedy, "%s is not one of %s", clip(s), strings.Join(words, ", "))
 		})
 }

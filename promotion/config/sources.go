@@ -50,7 +50,7 @@ var (
 	})
 	prefixShape = templated("the beginning of a tag's name, as v", checkWord("a prefix", 100))
 	// Keys of a payload hold dots themselves, so quotes around one are not needed.
-	payloadShape = scalar("keys of the client_payload joined by dots", textType, schema{"type": "string", "minLength": 1, "maxLength": 300},
+	payloadShape = scalar("a path in the client_payload, keys joined by dots", textType, schema{"type": "string", "minLength": 1, "maxLength": 300},
 		func(s string) (string, *refusal) {
 			const remedy = "write keys joined by dots, as version or metadata.revision"
 			if len(s) > 300 || strings.Contains(s, "*") {
