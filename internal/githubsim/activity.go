@@ -28,11 +28,12 @@ func defaultCheckHabits() CheckHabits {
 	return CheckHabits{StaleAfter: 14 * 24 * time.Hour}
 }
 
-// serverActivity is state of the whole server. The journal and the faults
-// have locks of their own; the rest is guarded by Server.mu.
+// serverActivity is state of the whole server. The journal, the faults and the
+// latency have locks of their own; the rest is guarded by Server.mu.
 type serverActivity struct {
 	journal    journal
 	faults     faults
+	latency    latency
 	hookFaults []*armedHook
 	watchers   []*hookWatcher
 	teams      map[string]*team // lower-case organization/slug
@@ -79,7 +80,7 @@ func (s *Server) activityRoutes() {
 
 // activityLayers are the layers around the dispatcher, the innermost first.
 func (s *Server) activityLayers() []func(http.Handler) http.Handler {
-	return []func(http.Handler) http.Handler{s.faultLayer, s.journalLayer}
+	return []func(http.Handler) http.Handler{s.faultLayer, s.latencyLayer, s.journalLayer}
 }
 
 // put writes into a map that may not be there yet.

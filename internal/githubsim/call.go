@@ -55,8 +55,13 @@ type need struct {
 	jwt, installation bool
 	// write marks operations that an archived repository refuses.
 	write bool
-	// creates marks content-creating requests, which GitHub counts apart.
+	// creates marks content-creating requests, which GitHub counts apart: those
+	// whose reference says "This endpoint triggers notifications. Creating
+	// content too quickly using this endpoint may result in secondary rate
+	// limiting."
 	creates bool
+	// graphQL has a quota of its own.
+	graphQL bool
 	// free marks operations that cost no quota.
 	free bool
 }
@@ -207,13 +212,18 @@ func (s *Server) serveREST(w http.ResponseWriter, r *http.Request) {
 	s.write(w, c, out)
 }
 
+// begin fills in what every call has, with Server.mu held.
+func (s *Server) begin(c *call) {
+	c.now, c.base = s.now(), s.url
+	s.requests++
+	c.header.Set("X-GitHub-Request-Id", fmt.Sprintf("%04X:%08X", s.seed&0xffff, s.requests))
+}
+
 // answer runs a call under the mutex.
 func (s *Server) answer(c *call, path string) (reply, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.now, c.base = s.now(), s.url
-	s.requests++
-	c.header.Set("X-GitHub-Request-Id", fmt.Sprintf("%04X:%08X", s.seed&0xffff, s.requests))
+	s.begin(c)
 	if err := s.identify(c); err != nil {
 		return reply{}, err
 	}
@@ -222,7 +232,7 @@ func (s *Server) answer(c *call, path string) (reply, error) {
 	if c.route == nil {
 		return reply{}, notFound()
 	}
-	if err := s.limits.spend(c); err != nil {
+	if err := s.limits.spend(c, c.r.Method != http.MethodGet && c.r.Method != http.MethodHead); err != nil {
 		return reply{}, err
 	}
 	if err := s.admit(c, path); err != nil {
@@ -245,8 +255,12 @@ func (s *Server) write(w http.ResponseWriter, c *call, out reply) {
 	}
 	h := w.Header()
 	maps.Copy(h, c.header)
-	h.Set("X-GitHub-Media-Type", "github.v3; format=json")
-	h.Set("X-GitHub-Api-Version-Selected", "2022-11-28")
+	if c.route == graphQLRoute {
+		h.Set("X-GitHub-Media-Type", "github.v4; format=json")
+	} else {
+		h.Set("X-GitHub-Media-Type", "github.v3; format=json")
+		h.Set("X-GitHub-Api-Version-Selected", "2022-11-28")
+	}
 	h.Set("Date", s.clock().UTC().Format(http.TimeFormat))
 	if c.r.Method == http.MethodGet && out.status == http.StatusOK {
 		etag := s.etag(c, data)

@@ -96,7 +96,7 @@ func (s *Server) seen(state checkState) checkState {
 func (s *Server) checkRoutes() {
 	read := need{app: reads("checks"), role: RoleRead}
 	write := need{app: writes("checks"), role: RoleWrite}
-	create := need{app: writes("checks"), role: RoleWrite, creates: true}
+	create := need{app: writes("checks"), role: RoleWrite}
 	s.handle("POST", "/repos/{owner}/{repo}/check-runs", create, s.createCheckRun)
 	s.handle("PATCH", "/repos/{owner}/{repo}/check-runs/{check_run_id}", write, s.updateCheckRun)
 	s.handle("GET", "/repos/{owner}/{repo}/check-runs/{check_run_id}", read, s.getCheckRun)

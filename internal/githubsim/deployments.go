@@ -42,7 +42,7 @@ type deploymentStatus struct {
 
 func (s *Server) deploymentRoutes() {
 	read := need{app: reads("deployments"), role: RoleRead}
-	create := need{app: writes("deployments"), role: RoleWrite, creates: true}
+	create := need{app: writes("deployments"), role: RoleWrite}
 	const one = "/repos/{owner}/{repo}/deployments/{deployment_id}"
 	s.handle("GET", "/repos/{owner}/{repo}/deployments", read, s.listDeployments)
 	s.handle("POST", "/repos/{owner}/{repo}/deployments", create, s.createDeployment)

@@ -18,7 +18,7 @@ const (
 
 func (s *Server) dispatchRoutes() {
 	s.handle("POST", "/repos/{owner}/{repo}/dispatches",
-		need{app: writes("contents"), role: RoleWrite, creates: true}, s.createDispatch)
+		need{app: writes("contents"), role: RoleWrite}, s.createDispatch)
 }
 
 func (s *Server) createDispatch(c *call) (reply, error) {

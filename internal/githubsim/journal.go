@@ -26,13 +26,14 @@ const (
 	APIRead  RequestKind = "api-read"
 	APIWrite RequestKind = "api-write"
 	APIToken RequestKind = "api-token"
+	GraphQL  RequestKind = "graphql"
 	GitFetch RequestKind = "git-fetch"
 	GitPush  RequestKind = "git-push"
 	Other    RequestKind = "other"
 )
 
 // requestKinds in the order in which they are shown.
-var requestKinds = []RequestKind{APIWrite, APIRead, APIToken, GitPush, GitFetch, Other}
+var requestKinds = []RequestKind{APIWrite, APIRead, GraphQL, APIToken, GitPush, GitFetch, Other}
 
 // CallerKind says who sent a request.
 type CallerKind string
@@ -55,7 +56,8 @@ type Request struct {
 	// Method and Path are as sent; the path carries the query.
 	Method, Path string
 	// Route is the path's template as in GitHub's description; for git the
-	// service; empty when nothing answers the path.
+	// service; for GraphQL the operation ("mutation Enqueue"); empty when
+	// nothing answers the path.
 	Route string
 	// Status is that of the answer, 0 when none left.
 	Status int
@@ -266,6 +268,10 @@ func (j *journal) noteFault(r *http.Request, name string) {
 
 // classify tells what a request is for and who sent it.
 func (s *Server) classify(r *http.Request) Request {
+	operation := ""
+	if isGraphQLPath(r.URL.Path) {
+		operation = operationOf(r)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	entry := Request{At: s.now(), Kind: Other, Method: r.Method, Path: r.URL.RequestURI()}
@@ -282,6 +288,10 @@ func (s *Server) classify(r *http.Request) Request {
 		default:
 			entry.Kind = APIWrite
 		}
+		return entry
+	}
+	if isGraphQLPath(r.URL.Path) {
+		entry.Kind, entry.Route = GraphQL, operation
 		return entry
 	}
 	if isGitPath(r.URL.Path) {

@@ -16,7 +16,7 @@ const maxLabelsPerIssue = 100
 func (s *Server) labelRoutes() {
 	read := need{app: reads("issues", "pull_requests"), role: RoleRead}
 	write := need{app: writes("issues", "pull_requests"), role: RoleTriage}
-	make := need{app: writes("issues", "pull_requests"), role: RoleWrite, creates: true}
+	make := need{app: writes("issues", "pull_requests"), role: RoleWrite}
 	const all, ofIssue = "/repos/{owner}/{repo}/labels", "/repos/{owner}/{repo}/issues/{issue_number}/labels"
 	s.handle("GET", all, read, s.listLabels)
 	s.handle("POST", all, make, s.createLabel)

@@ -13,7 +13,7 @@ import (
 
 func (s *Server) mergeRoutes() {
 	s.handle("GET", "/repos/{owner}/{repo}/pulls/{pull_number}/merge", need{app: reads("pull_requests"), role: RoleRead}, s.isMerged)
-	s.handle("PUT", "/repos/{owner}/{repo}/pulls/{pull_number}/merge", need{app: writes("contents"), role: RoleWrite}, s.mergePull)
+	s.handle("PUT", "/repos/{owner}/{repo}/pulls/{pull_number}/merge", need{app: writes("contents"), role: RoleWrite, creates: true}, s.mergePull)
 	s.handle("PUT", "/repos/{owner}/{repo}/pulls/{pull_number}/update-branch", need{app: writes("pull_requests"), role: RoleWrite}, s.updateBranch)
 }
 

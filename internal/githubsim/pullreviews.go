@@ -18,7 +18,7 @@ func (s *Server) reviewRoutes() {
 	s.handle("POST", base+"/reviews/{review_id}/events", change, s.submitReview)
 	s.handle("PUT", base+"/reviews/{review_id}/dismissals", need{app: writes("pull_requests"), role: RoleWrite}, s.dismissReview)
 	s.handle("GET", base+"/requested_reviewers", read, s.listReviewers)
-	s.handle("POST", base+"/requested_reviewers", need{app: writes("pull_requests"), role: RoleTriage}, s.requestReviewers)
+	s.handle("POST", base+"/requested_reviewers", need{app: writes("pull_requests"), role: RoleTriage, creates: true}, s.requestReviewers)
 	s.handle("DELETE", base+"/requested_reviewers", need{app: writes("pull_requests"), role: RoleTriage}, s.removeReviewers)
 }
 

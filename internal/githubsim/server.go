@@ -1,5 +1,6 @@
 // Package githubsim is a GitHub for tests and for the demo: REST under
-// /api/v3/ (the layout of GitHub Enterprise Server), git over HTTP at
+// /api/v3/ and GraphQL at /api/graphql (the layout of GitHub Enterprise
+// Server; GraphQL also at /graphql), git over HTTP at
 // /{owner}/{repo}.git, pages at /{owner}/{repo}/…, and signed webhooks.
 //
 // What passes here should pass on GitHub: the simulator refuses what GitHub
@@ -41,6 +42,10 @@ type Options struct {
 	// Seed makes the ids, tokens and delivery ids of this server differ from
 	// those of a server with another seed.
 	Seed int64
+	// APILatency and GitLatency make every request to the API (REST and
+	// GraphQL) and every HTTP request of git wait so long, in real time, before
+	// anything is done about it. See SetLatency.
+	APILatency, GitLatency time.Duration
 	// Habits are GitHub's habits to start with. When nil, DefaultHabits.
 	Habits *Habits
 	// Wrap, when set, puts a handler around everything, as one that
@@ -93,6 +98,7 @@ func New(o Options) (*Server, error) {
 	if o.Habits != nil {
 		s.habits = *o.Habits
 	}
+	s.activity.latency.set(o.APILatency, o.GitLatency)
 	if s.dir == "" {
 		dir, err := os.MkdirTemp("", "githubsim-")
 		if err != nil {
@@ -154,6 +160,8 @@ func (s *Server) dispatch(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path == "/api/v3" || strings.HasPrefix(r.URL.Path, "/api/v3/"):
 		s.serveREST(w, r)
+	case isGraphQLPath(r.URL.Path):
+		s.serveGraphQL(w, r)
 	case isGitPath(r.URL.Path):
 		s.serveGit(w, r)
 	default:

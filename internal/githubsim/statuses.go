@@ -34,7 +34,7 @@ type commitStatus struct {
 func (s *Server) statusRoutes() {
 	read := need{app: reads("statuses"), role: RoleRead}
 	s.handle("POST", "/repos/{owner}/{repo}/statuses/{sha...}",
-		need{app: writes("statuses"), role: RoleWrite, creates: true}, s.createStatus)
+		need{app: writes("statuses"), role: RoleWrite}, s.createStatus)
 	s.handle("GET", "/repos/{owner}/{repo}/commits/{ref...}/status", read, s.combinedStatus)
 	s.handle("GET", "/repos/{owner}/{repo}/commits/{ref...}/statuses", read, s.listStatuses)
 }
