@@ -20,6 +20,7 @@ import (
 	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/vektah/gqlparser/v2/ast"
 )
 
 // ErrAbsent says that the description file is not on this machine. Tests that need it skip, saying so.
@@ -32,6 +33,7 @@ const webhookPrefix = "/x-webhooks/"
 type Description struct {
 	routes   []route
 	webhooks map[string]*openapi3.Schema
+	schema   *ast.Schema // of GraphQL; nil when it is absent
 }
 
 // Violation is one departure from the description.
@@ -138,6 +140,9 @@ func read(path string) (*Description, error) {
 		return nil, fmt.Errorf("load GitHub's description %s: %w", path, err)
 	}
 	d := &Description{webhooks: map[string]*openapi3.Schema{}}
+	if d.schema, err = readSchema(filepath.Join(filepath.Dir(path), "schema.graphql")); err != nil {
+		return nil, err
+	}
 	for template, item := range doc.Paths.Map() {
 		if name, isHook := strings.CutPrefix(template, webhookPrefix); isHook {
 			if item.Post == nil || item.Post.RequestBody == nil {

@@ -1,9 +1,9 @@
 // Package simtest starts simulated GitHubs for tests.
 //
 // Rules:
-//   - Every request that reaches the simulator, every answer it gives and
-//     every webhook it sends is held against GitHub's own description; a
-//     departure by either side fails the test.
+//   - Every request that reaches the simulator, by REST or GraphQL, every
+//     answer it gives and every webhook it sends is held against GitHub's own
+//     description; a departure by either side fails the test.
 //   - Where the description is absent, the test says so and runs unvalidated.
 //   - The server is closed when the test ends.
 package simtest
@@ -42,6 +42,9 @@ func Start(t testing.TB, o githubsim.Options) *Sim {
 	case err != nil:
 		t.Fatalf("reading GitHub's description: %v", err)
 	default:
+		if !d.GraphQL() {
+			t.Log("GraphQL is not validated: put schema.graphql beside openapi.json to have it validated")
+		}
 		inner := o.Wrap
 		o.Wrap = func(h http.Handler) http.Handler {
 			if inner != nil {
