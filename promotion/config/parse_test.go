@@ -47,6 +47,7 @@ func TestAccepted(t *testing.T) {
 		"the example that is shown": config.Example,
 		"environment promotion":     example(t, "environment-promotion"),
 		"monorepo":                  example(t, "monorepo"),
+		"every way":                 example(t, "every-way"),
 		"every key":                 example(t, "every-key"),
 		"byte order mark":           "\xef\xbb\xbf" + base,
 		"CRLF":                      strings.ReplaceAll(base, "\n", "\r\n"),
@@ -199,7 +200,7 @@ func TestInterval(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, name := range []string{"environment-promotion", "monorepo", "every-key"} {
+	for _, name := range []string{"environment-promotion", "monorepo", "every-key", "every-way"} {
 		src, err := os.ReadFile("testdata/examples/" + name + ".yml")
 		if err != nil {
 			f.Fatal(err)
@@ -221,7 +222,16 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 		if file != nil {
-			pipelines, _ := file.Resolve(config.Tree{Paths: paths})
+			tree := config.Tree{Paths: paths, Default: "main", Branches: map[string][]string{}}
+			for _, b := range file.Branches() {
+				tree.Branches[b] = paths
+			}
+			pipelines, _ := file.Resolve(tree)
+			contents := map[config.At][]byte{}
+			for _, at := range file.Moved(pipelines, tree) {
+				contents[at] = src
+			}
+			file.Check(pipelines, contents)
 			for _, p := range pipelines {
 				for _, e := range p.Environments {
 					if _, err := config.Explain("p.yml", pipelines, p.Key, e.Name); err != nil {

@@ -43,17 +43,23 @@ It is YAML 1.2 (core schema): `+"`yes`, `no`, `on` and `off` are texts, and a ve
 `, Path, Example, namePattern)
 	section(&out, "The file", "", documentFields())
 	section(&out, "`limits`", "", fileLimitsFields())
-	section(&out, "`environments.<name>`", "The same keys stand under `pipelines.<name>.environments.<name>`. There they count instead of the environment's own, except that the lowest `mode` counts and that labels, assignees and reviewers are added.", environmentFields())
+	section(&out, "`environments.<name>`", "The same keys stand under `pipelines.<name>.environments.<name>`. There they count instead of the environment's own, except that the lowest `mode` counts and that labels, assignees and reviewers are added. Where `managed: elsewhere` is said, the keys of what promobot would do there are refused.", environmentFields())
+	section(&out, "`source`", "It names exactly one of `release`, `tag` and `dispatch`. The App has to be installed in the repository that `release` or `tag` names.", sourceFields())
 	section(&out, "`pipelines.<name>`", "", pipelineFields())
+	section(&out, "`pipelines.<name>.environments.<name>`", "Besides the keys of `environments.<name>`:", placingFields())
+	section(&out, "`read`", "", readFields())
+	section(&out, "`revision`", "", revisionFields())
 	section(&out, "`promote`", "Each item names exactly one of `images`, `values`, `files` and `match`.", itemFields())
 	section(&out, "`overrides`", "An override needs a selector (`name`, `pipelines`, `environments`; all that are said must match) and changes something. It may only tighten what stands before it, so the more general one comes first.", overrideFields())
+	ways(&out)
 	out.WriteString(`## Paths, globs and value paths
 
 - A path has ` + "`/`" + ` between folders, begins at the repository's root (or at ` + "`path`" + `) and is neither absolute nor leaves its folder by ` + "`..`" + `.
 - ` + "`$env`" + ` is the environment's name, ` + "`$name`" + ` and others come from ` + "`for_each`" + `; ` + "`$$`" + ` is a dollar. In ` + "`match`" + `, only known variables count; other dollars are the regular expression's.
 - In globs ` + "`*`" + ` stands for any part of a name, ` + "`**`" + ` for any folders, ` + "`{a,b}`" + ` for either.
 - A value path has keys joined by dots; list items are addressed by their ` + "`name`" + `: ` + "`containers.web.image`" + `. A key that has dots stands in quotes: ` + "`metadata.annotations.\"acme.io/version\"`" + `. ` + "`*`" + ` stands for any part of one key, ` + "`**`" + ` for any keys.
-- An environment is there for a pipeline when a file that its items name is there, or, for ` + "`files`" + ` in a folder of its own, any file in that folder.
+- An environment is there for a pipeline when a file that its items name is there, or, for ` + "`files`" + ` in a folder or on a branch of its own, any file in that folder; on its branch or on the one that ` + "`read`" + ` names. One that is managed elsewhere always is.
+- The name of a branch may hold ` + "`$env`" + `, and no other variable.
 
 ## Templates of ` + "`title` and `body`" + `
 
@@ -67,6 +73,17 @@ Go's [text/template](https://pkg.go.dev/text/template) with ` + "`if`, `with`, `
 	}
 	out.WriteString("\nFor example `title: \"{{.Environment}}: {{.Name}} {{.To | default .Short}}\"`.\n")
 	return out.String()
+}
+
+// ways are the ways a change can travel, each with a file.
+func ways(out *strings.Builder) {
+	out.WriteString("## Ways a change can travel, by example\n\n")
+	for _, w := range wayExamples {
+		fmt.Fprintf(out, "### %s\n\n%s\n\n```yaml\n%s```\n\n", w.title, w.text, w.file)
+		if w.after != "" {
+			out.WriteString(w.after + "\n")
+		}
+	}
 }
 
 // section is one mapping's table of keys.

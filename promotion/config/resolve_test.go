@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -277,6 +278,18 @@ func TestMonorepo(t *testing.T) {
 	if absent["prod-us"] != 6 || absent["prod-eu"] != 6 || absent["dev"] != 0 || absent["staging"] == 0 || absent["prod-canary"] != 0 {
 		t.Errorf("absent: %v", absent)
 	}
+	batched := map[string]int{}
+	for _, p := range pipelines {
+		for _, e := range p.Environments {
+			if e.Batch.Batched() {
+				batched[e.Name+" "+e.Batch.String()]++
+			}
+		}
+	}
+	// All but svc-007 and svc-040 to svc-049, and but those that have no staging.
+	if want := map[string]int{"staging hourly": 300 - missing(pipelines, "staging") - 11}; !maps.Equal(batched, want) {
+		t.Errorf("batched %v, not %v", batched, want)
+	}
 	if observed == 0 {
 		t.Error("the file's ceiling does not count")
 	}
@@ -295,6 +308,17 @@ addons/addon-05 (addon-05)
   prod-us from [prod-canary] after [] observe in "clusters/prod-us/apps"
   prod-eu from [prod-canary] after [] observe in "clusters/prod-eu/apps"
 `)
+}
+
+// missing counts the pipelines without an environment.
+func missing(pipelines []config.Pipeline, env string) int {
+	n := 0
+	for _, p := range pipelines {
+		if !slices.ContainsFunc(p.Environments, func(e config.Environment) bool { return e.Name == env }) {
+			n++
+		}
+	}
+	return n
 }
 
 // BenchmarkResolve is a repository of 300 pipelines, 5 environments and 12,000

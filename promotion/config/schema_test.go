@@ -38,9 +38,14 @@ func TestSchema(t *testing.T) {
 		}
 		return s.Validate(v)
 	}
-	for _, src := range []string{config.Example, base, example(t, "environment-promotion"), example(t, "monorepo"), example(t, "every-key"), base[:strings.Index(base, "  prod")] + "  prod:\n" + base[strings.Index(base, "pipelines"):]} {
+	for _, src := range []string{config.Example, base, example(t, "environment-promotion"), example(t, "monorepo"), example(t, "every-key"), example(t, "every-way"), base[:strings.Index(base, "  prod")] + "  prod:\n" + base[strings.Index(base, "pipelines"):]} {
 		if err := check(src); err != nil {
 			t.Errorf("refused: %v\n%s", err, src)
+		}
+	}
+	for name, src := range referenceFiles(t) {
+		if err := check(src); err != nil {
+			t.Errorf("%s: refused: %v\n%s", name, err, src)
 		}
 	}
 	for name, src := range map[string]string{
@@ -55,6 +60,13 @@ func TestSchema(t *testing.T) {
 		"a number as label":            base + "labels: [1.10]\n",
 		"a limit out of reach":         base + "limits: {open: 0}\n",
 		"verify with checks":           strings.Replace(base, "{verify: none}", "{verify: {checks: ci}}", 1),
+		"a batch that is no time":      strings.Replace(base, "{from: dev}", "{from: dev, batch: 6:00}", 1),
+		"a source without braces":      strings.Replace(base, "{verify: none}", "{source: acme/app}", 1),
+		"read without a branch":        strings.Replace(base, "    path:", "    read: {}\n    path:", 1),
+		"a branch on the environment":  strings.Replace(base, "{from: dev}", "{from: dev, branch: x}", 1),
+		"managed by whom":              strings.Replace(base, "{verify: none}", "{managed: flux}", 1),
+		"override that gathers":        base + "overrides:\n  - {environments: prod, batch: hourly}\n",
+		"override that pushes":         base + "overrides:\n  - {environments: prod, deliver: push}\n",
 		"override that loosens verify": base + "overrides:\n  - {environments: prod, verify: none}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -65,6 +77,39 @@ func TestSchema(t *testing.T) {
 				t.Error("Parse accepts it")
 			}
 		})
+	}
+}
+
+// referenceFiles are the page's examples by the heading they stand under.
+func referenceFiles(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, section := range strings.Split(config.Reference(), "\n#")[1:] {
+		title, rest, _ := strings.Cut(section, "\n")
+		if _, block, ok := strings.Cut(rest, "```yaml\n"); ok {
+			src, _, closed := strings.Cut(block, "```")
+			if !closed {
+				t.Fatalf("the example under %s does not end", title)
+			}
+			out[strings.TrimLeft(title, "# ")] = src
+		}
+	}
+	return out
+}
+
+// TestReferenceExamples checks that each way on the page is a file that works,
+// and that together they use all that is new in them.
+func TestReferenceExamples(t *testing.T) {
+	files := referenceFiles(t)
+	all := ""
+	for title, src := range files {
+		t.Run(title, func(t *testing.T) { parse(t, src) })
+		all += src
+	}
+	for _, key := range []string{"branch: env/$env", "read:", "revision:", "release:", "tag:", "dispatch:", "managed:", "deliver: push", "merge: queue", "merge: github", "method:", "supersede", "newer: queue", "batch: hourly", "batch: never", "commits: verified"} {
+		if !strings.Contains(all, key) {
+			t.Errorf("no example has %s", key)
+		}
 	}
 }
 
