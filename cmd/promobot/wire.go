@@ -177,11 +177,17 @@ func (l *loops) of(at handlers.Repository, login string) *loop {
 	})
 	fresh := &loop{told: at, repository: repository, address: address, Reconciler: reconcile.New(repository, git, reconcile.Options{
 		App: login, Author: l.author(login), Keys: l.keys, Now: l.now, Nonce: rand.Text,
+		Concurrency: requestsAtATime,
 		Log: l.log.With().Str("repository", address).Logger(),
 	})}
 	l.byID[at.ID] = fresh
 	return fresh
 }
+
+// requestsAtATime is how many requests that do not depend on each other a
+// repository's loop makes at a time. GitHub allows 100 for all of an App's
+// installation ("Rate limits for the REST API").
+const requestsAtATime = 16
 
 // author is who git says made promobot's commits: by default the App's bot
 // user, with the address that GitHub gives accounts ("Setting your commit email
