@@ -5,7 +5,7 @@ package config
 //
 // Rules: a value that means another version from day to day (a range, latest,
 // main) promotes nothing that was verified, so its source must be pinned, or be
-// told by what runs there; two tools that write one value undo each other.
+// told by what runs there, unless nothing travels anyway (mode: observe); two tools that write one value undo each other.
 
 import (
 	"bytes"
@@ -67,8 +67,17 @@ func (c *checker) values(item *content.Item, src []byte) []taken {
 	return slices.Compact(out)
 }
 
+// watched says whether an environment is only looked at by what is said of it,
+// and not by the file's ceiling alone, which is there to be lifted.
+func (e *Environment) watched() bool {
+	return e.Mode == Observe && !slices.ContainsFunc(e.Settings, func(s Setting) bool { return s.Key == "mode" && s.From.What == "mode" })
+}
+
 // fixed refuses values that would be taken from a place and move by themselves.
 func (c *checker) fixed(l *layout, p *Pipeline, e *Environment, from *Environment, branch string) {
+	if e.watched() {
+		return
+	}
 	for k := range e.Place.Items {
 		item := &from.Place.Items[k]
 		if item.Kind == content.Files {
@@ -85,7 +94,7 @@ func (c *checker) fixed(l *layout, p *Pipeline, e *Environment, from *Environmen
 				where += " on branch " + branch
 			}
 			c.add(at.line, at.column, fmt.Sprintf("%s would take %s of %s from %s, where it is %s: that means another version from day to day", p.Key, v.label, where, from.Name, clip(v.text)),
-				fmt.Sprintf("pin it there, or, if another tool decides what runs in %s, say managed: elsewhere and a source for it", from.Name))
+				fmt.Sprintf("pin it there; or, if another tool decides what runs in %s, say managed: elsewhere and a source for it; or say mode: observe for %s", from.Name, strings.Join([]string{p.Title, e.Name}, " in ")))
 		}
 	}
 }

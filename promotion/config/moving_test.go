@@ -20,7 +20,7 @@ func TestWhatMustNotTravel(t *testing.T) {
 	}
 	moving := func(column, what, text string) string {
 		return "8:" + column + " app would take " + what + " from dev, where it is " + text + ": that means another version from day to day\n" +
-			"      pin it there, or, if another tool decides what runs in dev, say managed: elsewhere and a source for it\n"
+			"      pin it there; or, if another tool decides what runs in dev, say managed: elsewhere and a source for it; or say mode: observe for app in prod\n"
 	}
 	for name, c := range map[string]struct {
 		promote   string
@@ -46,7 +46,8 @@ func TestWhatMustNotTravel(t *testing.T) {
 		"another tool decides": {
 			"{values: tag, in: v.yaml}", "{managed: elsewhere, source: {dispatch: x, version: v}}", "", both("v.yaml", "tag: latest\n", "tag: 1.0.0\n"), "",
 		},
-		"nothing takes it": {"{values: tag, in: v.yaml}", "", "{verify: none}", both("v.yaml", "tag: latest\n", "tag: latest\n"), ""},
+		"it is only looked at": {"{values: tag, in: v.yaml}", "", "{from: dev, mode: observe}", both("v.yaml", "tag: latest\n", "tag: 1.0.0\n"), ""},
+		"nothing takes it":     {"{values: tag, in: v.yaml}", "", "{verify: none}", both("v.yaml", "tag: latest\n", "tag: latest\n"), ""},
 		"Flux writes the source only": {
 			"{values: tag, in: v.yaml}", "", "", both("v.yaml", "tag: 1.2.3"+marker+"\n", "tag: 1.0.0\n"), "",
 		},
@@ -123,12 +124,25 @@ func TestChecksOnBranches(t *testing.T) {
 		"content written for the environment may name it": {hydrated, map[string]string{"env/dev:a.yaml": "host: dev\n", "env/e2e:a.yaml": "host: e2e\n", "env/e2e-next:a.yaml": "host: e2e\n", "env/prod-next:a.yaml": ""}, ""},
 		"a range on the branch that is read": {values, map[string]string{"env/dev-next:v.yaml": "tag: 1.0.0\n", "env/e2e-next:v.yaml": "tag: ~1.2\n", "env/dev:v.yaml": "tag: latest\n", "env/prod:v.yaml": "tag: latest\n"},
 			"12:14 app would take tag of v.yaml on branch env/e2e-next from e2e, where it is \"~1.2\": that means another version from day to day\n" +
-				"      pin it there, or, if another tool decides what runs in e2e, say managed: elsewhere and a source for it\n"},
+				"      pin it there; or, if another tool decides what runs in e2e, say managed: elsewhere and a source for it; or say mode: observe for app in e2e\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(c.want, told(t, c.src, c.files)); diff != "" {
 				t.Errorf("problems (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestTheCeilingHidesNothing checks that a file that begins with mode: observe is
+// told what its lifting would meet, and that overrides can answer.
+func TestTheCeilingHidesNothing(t *testing.T) {
+	src := "mode: observe\n" + strings.Replace(base, "images: \"*\"", "values: tag, in: v.yaml", 1)
+	files := map[string]string{":envs/dev/v.yaml": "tag: latest\n", ":envs/prod/v.yaml": "tag: 1.0.0\n"}
+	if got := told(t, src, files); !strings.Contains(got, `app would take tag of envs/dev/v.yaml from dev, where it is "latest"`) {
+		t.Errorf("told only:\n%s", got)
+	}
+	if got := told(t, src+"overrides:\n  - {name: app, mode: observe}\n", files); got != "" {
+		t.Errorf("told nevertheless:\n%s", got)
 	}
 }

@@ -194,7 +194,7 @@ podinfo (podinfo)
 `, map[string]string{
 			// Without a source, the range that staging has would travel.
 			"{managed: elsewhere, source: {dispatch: HelmRelease/podinfo.podinfo, version: metadata.revision}}": "9:14 podinfo would take spec.chart.spec.version of apps/staging/podinfo-values.yaml from staging, where it is \">=1.0.0-alpha\": that means another version from day to day\n" +
-				"      pin it there, or, if another tool decides what runs in staging, say managed: elsewhere and a source for it\n",
+				"      pin it there; or, if another tool decides what runs in staging, say managed: elsewhere and a source for it; or say mode: observe for podinfo in production\n",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
