@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 	_ "time/tzdata" // a zone is valid or not wherever promobot runs
 
@@ -80,9 +79,8 @@ func parseBatch(s string) (Batch, *refusal) {
 	if m == nil {
 		return Batch{}, refuse("write "+batchWords, "%s is no time to gather", clip(s))
 	}
-	b := Batch{Daily: true}
-	b.Hour, _ = strconv.Atoi(m[1])   //nolint:errcheck // two digits
-	b.Minute, _ = strconv.Atoi(m[2]) //nolint:errcheck // two digits
+	twoDigits := func(s string) int { return int(s[0]-'0')*10 + int(s[1]-'0') }
+	b := Batch{Daily: true, Hour: twoDigits(m[1]), Minute: twoDigits(m[2])}
 	if m[3] != "" && m[3] != "UTC" {
 		zone, err := time.LoadLocation(m[3])
 		if err != nil || m[3] == "Local" {
@@ -278,7 +276,7 @@ func (l *layout) checkPush(d *decoder, e *environmentLayout, v delivery) {
 			if what == "" {
 				what = "nothing is merged"
 			}
-			d.once(k.at, fmt.Sprintf("%s: %s, so that %s", k.what, pushed, what), "remove "+strings.TrimPrefix(k.key, ".")+", or say deliver: pull_request")
+			d.once(k.at, fmt.Sprintf("%s: %s, so that %s", k.what, pushed, what), "remove "+k.key+", or say deliver: pull_request")
 		}
 	}
 }
