@@ -100,8 +100,9 @@ func operationOf(r *http.Request) string {
 
 // graph answers what one call asks.
 type graph struct {
-	s *Server
-	c *call
+	s      *Server
+	c      *call
+	looked map[*pull]bool // whose mergeability was asked for
 }
 
 // graphError is a refusal as GraphQL tells it.

@@ -28,8 +28,11 @@ func (p *pull) current() *pull { return p.repo.issues[p.number].pull }
 func (g *graph) state(p *pull) (any, string, error) {
 	p = p.current()
 	g.c.repo = p.repo
-	if err := g.s.refresh(g.c, p); err != nil {
-		return nil, "", refused(err)
+	if !g.looked[p] { // one question looks once, however many fields it has
+		if err := g.s.refresh(g.c, p); err != nil {
+			return nil, "", refused(err)
+		}
+		put(&g.looked, p, true)
 	}
 	mergeable, state := g.s.mergeability(p, g.c.who)
 	return mergeable, state, nil
