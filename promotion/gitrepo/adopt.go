@@ -20,6 +20,7 @@ func (r *Repository) Adopt(ctx context.Context, c promotion.SignedCommit) (strin
 	if r.local {
 		return "", ErrReadOnly
 	}
+	defer r.use()()
 	header, message, ok := strings.Cut(c.Payload, "\n\n")
 	if !ok || !strings.HasPrefix(header, "tree ") {
 		return "", fmt.Errorf("commit %s as GitHub gives it is none", clip(c.ID, 80))
@@ -33,7 +34,7 @@ func (r *Repository) Adopt(ctx context.Context, c promotion.SignedCommit) (strin
 		}
 		p := newPack()
 		p.add(kindCommit, data)
-		return c.ID, r.store(ctx, p, []string{c.ID})
+		return c.ID, r.keep(ctx, p, []string{c.ID})
 	}
 	return "", fmt.Errorf("the commit that GitHub signed is not the one it names: payload and signature do not make %s", clip(c.ID, 80))
 }

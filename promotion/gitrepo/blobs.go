@@ -18,13 +18,14 @@ import (
 // fails with ErrMissing when the remote has one not either, and with ErrTooLarge
 // when one is larger than Options.MaxBlob.
 func (r *Repository) Blobs(ctx context.Context, ids []string) (blobs content.Blobs, fetched bool, err error) {
+	defer r.use()()
 	ids = distinct(ids)
 	for _, id := range ids {
 		if !isID(id) {
 			return nil, false, fmt.Errorf("blob %q: %w", clip(id, 80), ErrMissing)
 		}
 	}
-	fetched, err = r.bring(ctx, ids)
+	fetched, err = r.bring(ctx, ids, false)
 	if err != nil {
 		return nil, fetched, err
 	}
@@ -62,8 +63,8 @@ func (r *Repository) absent(ctx context.Context, ids []string) ([]string, error)
 var notOurRef = regexp.MustCompile(`not our ref ([0-9a-f]{40,64})`)
 
 // bring fetches those of the blobs that are not here. It needs no lock: it
-// writes one pack and no ref.
-func (r *Repository) bring(ctx context.Context, ids []string) (fetched bool, err error) {
+// writes one pack and no ref. What a push waits for is urgent.
+func (r *Repository) bring(ctx context.Context, ids []string, urgent bool) (fetched bool, err error) {
 	missing, err := r.absent(ctx, ids)
 	if err != nil || len(missing) == 0 {
 		return false, err
@@ -71,9 +72,11 @@ func (r *Repository) bring(ctx context.Context, ids []string) (fetched bool, err
 	if r.local {
 		return false, fmt.Errorf("%d files are not in this partial clone (blob %s is the first; `git fetch --refetch --filter=blob:limit=%d` brings them): %w", len(missing), missing[0], r.opts.MaxBlob, ErrMissing)
 	}
+	r.writing.RLock()
+	defer r.writing.RUnlock()
 	err = r.network(ctx, "blobs", func() command {
 		return command{
-			name: "fetch", gitDir: r.dir, access: fetch, timeout: r.opts.Timeout,
+			name: "fetch", gitDir: r.dir, access: fetch, urgent: urgent, timeout: r.opts.Timeout,
 			args: []string{
 				"fetch", "--quiet", "--no-tags", "--no-write-fetch-head",
 				"--no-auto-maintenance", "--recurse-submodules=no", "--stdin", remoteName,

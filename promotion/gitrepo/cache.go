@@ -47,6 +47,13 @@ func newCache() *cache {
 	return c
 }
 
+// clear forgets everything.
+func (c *cache) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.empty()
+}
+
 func (c *cache) empty() {
 	c.bytes = 0
 	c.commits = map[string]known{}

@@ -29,6 +29,7 @@ func (r *Repository) Commit(ctx context.Context, commits []promotion.NewCommit) 
 	if len(commits) == 0 {
 		return nil, nil
 	}
+	defer r.use()()
 	bases, err := r.basesAndParents(ctx, commits)
 	if err != nil {
 		return nil, err
@@ -71,7 +72,7 @@ func (r *Repository) Commit(ctx context.Context, commits []promotion.NewCommit) 
 		ids[i] = p.add(kindCommit, data)
 		made[i] = madeCommit{parents: c.Parents, borrowed: borrowed(c.Edits)}
 	}
-	if err := r.store(ctx, p, ids); err != nil {
+	if err := r.keep(ctx, p, ids); err != nil {
 		return nil, err
 	}
 	for i, id := range ids {
@@ -123,8 +124,10 @@ func (r *Repository) basesAndParents(ctx context.Context, commits []promotion.Ne
 	return trees, nil
 }
 
-// store writes the pack's objects and makes sure that git has the commits.
-func (r *Repository) store(ctx context.Context, p *pack, commits []string) error {
+// keep writes the pack's objects and makes sure that git has the commits.
+func (r *Repository) keep(ctx context.Context, p *pack, commits []string) error {
+	r.writing.RLock()
+	defer r.writing.RUnlock()
 	err := r.run.do(ctx, command{
 		name: "unpack-objects", gitDir: r.dir, timeout: r.opts.Timeout,
 		args: []string{"unpack-objects", "-q"}, stdin: bytes.NewReader(p.bytes()),

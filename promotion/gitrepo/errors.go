@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"syscall"
 )
 
 var (
@@ -32,6 +33,9 @@ var (
 	ErrTooLarge = errors.New("the file is too large to be read")
 	// ErrReadOnly says that a repository was opened for reading alone.
 	ErrReadOnly = errors.New("the repository was opened for reading alone")
+	// ErrDiskFull says that the mirrors' disk has no room. Nothing was changed, and
+	// the same call succeeds when there is room again.
+	ErrDiskFull = errors.New("the disk of the git mirrors is full: free space on it, or give the mirrors a larger disk or a smaller disk budget")
 	// ErrCorrupt says that the mirror is damaged. The next Fetch clones it anew.
 	ErrCorrupt = errors.New("the mirror is damaged and will be cloned anew")
 )
@@ -133,6 +137,11 @@ func explain(err error, network bool) error {
 		return err
 	}
 	words := strings.ToLower(p.Stderr)
+	for line := range strings.Lines(words) {
+		if !fromRemote(line) && holds(line, fullWords) {
+			return fmt.Errorf("%w: %w", ErrDiskFull, err)
+		}
+	}
 	if network {
 		for _, r := range remoteErrors {
 			if strings.Contains(words, r.words) {
@@ -141,14 +150,26 @@ func explain(err error, network bool) error {
 		}
 	}
 	for line := range strings.Lines(words) {
-		if strings.HasPrefix(line, "remote:") || strings.Contains(line, "remote error:") {
-			continue
+		if !fromRemote(line) && holds(line, corruptWords) {
+			return fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}
-		for _, w := range corruptWords {
-			if strings.Contains(line, w) {
-				return fmt.Errorf("%w: %w", ErrCorrupt, err)
-			}
-		}
+	}
+	return err
+}
+
+// fromRemote says whether a line of git's complaints is the remote's.
+func fromRemote(line string) bool {
+	return strings.HasPrefix(line, "remote:") || strings.Contains(line, "remote error:")
+}
+
+// fullWords are the system's words, in lower case, for a disk, a quota or a
+// file's bound that leaves no room.
+var fullWords = []string{"no space left on device", "disk quota exceeded", "file too large"}
+
+// fullDisk gives an error of the file system that says the same its name.
+func fullDisk(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG) {
+		return fmt.Errorf("%w: %w", ErrDiskFull, err)
 	}
 	return err
 }

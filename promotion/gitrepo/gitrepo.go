@@ -41,14 +41,22 @@ type Options struct {
 	Dir string
 	// Git is the git program: a path, or a name looked up in PATH. Default: git.
 	Git string
-	// Processes is how many git processes may run at the same time; half of them
-	// may use the network. Default: 8.
+	// Processes is how many git processes may run at the same time. With at least
+	// 4 of them, neither clones nor fetches keep a push or a read waiting.
+	// Default: 8.
 	Processes int
 	// Timeout bounds one git process, CloneTimeout the one that clones.
 	// Defaults: 5 minutes, 30 minutes.
 	Timeout, CloneTimeout time.Duration
 	// MaxBlob is the size in bytes above which a file is not read. Default: 5 MB.
 	MaxBlob int64
+	// MaxDisk is how many bytes the mirrors may take on disk. When they take more,
+	// those that were not used for longest are removed, and cloned anew when they
+	// are needed; one in use never is. 0 sets no bound.
+	MaxDisk int64
+	// MinIdle is how long a mirror must not have been used before it may be
+	// removed for MaxDisk. Default: 10 minutes.
+	MinIdle time.Duration
 	// PushesPerMinute paces the pushes to one repository: so many at once, then
 	// so many a minute. 0 does not pace. GitHub advises 6 ("Repository limits").
 	PushesPerMinute int
@@ -77,13 +85,18 @@ type Store struct {
 	release func() error
 
 	mu      sync.Mutex
-	mirrors map[string]*mirror
+	mirrors map[string]*mirror // by folder name
+	closed  bool
+	tending sync.WaitGroup
+
+	room sync.Mutex // held while mirrors are removed for others
 }
 
 // Repository is one repository's git, safe for concurrent use. Repositories
 // opened with the same key share mirror, lock and caches.
 type Repository struct {
 	*mirror
+	store  *Store
 	run    *runner
 	opts   *Options
 	remote Remote
@@ -96,6 +109,7 @@ const (
 	defaultTimeout      = 5 * time.Minute
 	defaultCloneTimeout = 30 * time.Minute
 	defaultMaxBlob      = 5 << 20
+	defaultMinIdle      = 10 * time.Minute
 )
 
 func (o Options) withDefaults() Options {
@@ -113,6 +127,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxBlob <= 0 {
 		o.MaxBlob = defaultMaxBlob
+	}
+	if o.MinIdle <= 0 {
+		o.MinIdle = defaultMinIdle
 	}
 	return o
 }
@@ -142,20 +159,31 @@ func New(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the folder of the git mirrors %s: %w", dir, err)
 	}
-	if err := removeHalfClones(dir, o.Logger); err != nil {
+	if err := removeUnfinished(dir, o.Logger); err != nil {
 		return nil, errors.Join(fmt.Errorf("tidying the folder of the git mirrors: %w", err), release())
 	}
-	return &Store{
+	s := &Store{
 		opts:    o,
 		run:     newRunner(git, dir, o.Processes),
 		release: release,
 		mirrors: map[string]*mirror{},
-	}, nil
+	}
+	if err := s.findMirrors(); err != nil {
+		return nil, errors.Join(fmt.Errorf("the folder of the git mirrors: %w", err), release())
+	}
+	return s, nil
 }
 
-// Close gives the folder of mirrors up for another process. No method of the
-// store's repositories may be running or be called afterwards.
+// Close ends maintenance and gives the folder of mirrors up for another process.
+// No method of the store's repositories may be running or be called afterwards.
 func (s *Store) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	for _, m := range s.mirrors {
+		m.interrupt()
+	}
+	s.mu.Unlock()
+	s.tending.Wait()
 	return s.release()
 }
 
@@ -163,15 +191,26 @@ func (s *Store) Close() error {
 func (s *Store) Open(remote Remote) *Repository {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := s.mirrors[remote.Key]
+	folder := folderName(remote.Key)
+	m := s.mirrors[folder]
 	if m == nil {
-		m = newMirror(filepath.Join(s.opts.Dir, folderName(remote.Key)))
-		if n := s.opts.PushesPerMinute; n > 0 {
-			m.pace = rate.NewLimiter(rate.Every(time.Minute/time.Duration(n)), n)
-		}
-		s.mirrors[remote.Key] = m
+		m = s.newMirror(folder)
 	}
-	return &Repository{mirror: m, run: s.run, opts: &s.opts, remote: remote}
+	m.mu.Lock()
+	m.unwanted = false
+	m.mu.Unlock()
+	return &Repository{mirror: m, store: s, run: s.run, opts: &s.opts, remote: remote}
+}
+
+// newMirror registers a mirror's folder, which need not be there. The caller
+// holds mu, or is alone.
+func (s *Store) newMirror(folder string) *mirror {
+	m := newMirror(filepath.Join(s.opts.Dir, folder))
+	if n := s.opts.PushesPerMinute; n > 0 {
+		m.pace = rate.NewLimiter(rate.Every(time.Minute/time.Duration(n)), n)
+	}
+	s.mirrors[folder] = m
+	return m
 }
 
 // OpenLocal opens a repository on this machine, bare or with a work tree, for
@@ -211,7 +250,7 @@ func folderName(key string) string {
 			fmt.Fprintf(&b, "_%02x", c)
 		}
 	}
-	return b.String() + ".git"
+	return b.String() + mirrorSuffix
 }
 
 // The oldest git whose behaviour the rules above were tried with.

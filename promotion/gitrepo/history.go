@@ -20,6 +20,7 @@ import (
 // (a branch, a tag, HEAD~3, an abbreviated id) names. For the words of the
 // person at this machine only, never for names out of repositories.
 func (r *Repository) Resolve(ctx context.Context, revision string) (string, error) {
+	defer r.use()()
 	out, err := r.run.text(ctx, command{
 		name: "rev-parse", gitDir: r.dir, timeout: r.opts.Timeout,
 		args: []string{"rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}"},
@@ -36,6 +37,7 @@ func (r *Repository) Resolve(ctx context.Context, revision string) (string, erro
 // Commits returns the commits of these ids that are in the mirror; others, and
 // ids of things that are no commits, are absent. Changed is not filled.
 func (r *Repository) Commits(ctx context.Context, ids []string) (map[string]promotion.Commit, error) {
+	defer r.use()()
 	found, err := r.commits(ctx, ids)
 	if err != nil {
 		return nil, err
@@ -164,6 +166,7 @@ const (
 )
 
 func (r *Repository) walk(ctx context.Context, tip, stop string, limit int, changed bool) ([]promotion.Commit, error) {
+	defer r.use()()
 	if !isID(tip) {
 		return nil, fmt.Errorf("%q: %w", clip(tip, 80), ErrUnknownCommit)
 	}
@@ -271,6 +274,7 @@ func (r *Repository) unknownOr(ctx context.Context, err error, revisions []strin
 // Contains says whether ancestor is descendant or in its history, along all
 // parents. A commit that is not in the mirror is ErrUnknownCommit.
 func (r *Repository) Contains(ctx context.Context, ancestor, descendant string) (bool, error) {
+	defer r.use()()
 	for _, id := range []string{ancestor, descendant} {
 		if !isID(id) {
 			return false, fmt.Errorf("%q: %w", clip(id, 80), ErrUnknownCommit)
@@ -301,6 +305,7 @@ func (r *Repository) Contains(ctx context.Context, ancestor, descendant string) 
 // everything), newest first, at most limit if that is above 0. With an empty
 // older it looks through the whole chain.
 func (r *Repository) Between(ctx context.Context, older, newer string, paths []string, limit int) ([]promotion.Commit, error) {
+	defer r.use()()
 	if !isID(newer) || older != "" && !isID(older) {
 		return nil, fmt.Errorf("%q..%q: %w", clip(older, 80), clip(newer, 80), ErrUnknownCommit)
 	}

@@ -29,6 +29,12 @@ func (m *made) add(id string, c madeCommit) {
 	m.commits[id] = c
 }
 
+func (m *made) clear() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clear(m.commits)
+}
+
 // borrowedBy returns the blobs that the commits, and those made here below
 // them, took over.
 func (m *made) borrowedBy(ids []string) []string {
@@ -90,6 +96,6 @@ func (r *Repository) bringBorrowed(ctx context.Context, commits []string) error 
 			needed = append(needed, id)
 		}
 	}
-	_, err = r.bring(ctx, needed)
+	_, err = r.bring(ctx, needed, true)
 	return err
 }

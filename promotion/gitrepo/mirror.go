@@ -2,22 +2,19 @@ package gitrepo
 
 // A mirror's folder: made beside and renamed into place, watched over, set
 // aside when damaged. Its lock covers "there and whole? clone; fetch;
-// maintenance" and nothing else.
+// maintenance" and nothing else, and maintenance makes way for the others.
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/rs/zerolog"
 	"golang.org/x/time/rate"
 
 	"github.com/promobot/promobot/promotion"
@@ -31,14 +28,27 @@ type mirror struct {
 	pace  *rate.Limiter // nil: pushes are not paced
 
 	lock chan struct{} // held by sending
-	// unsure is set when the mirror was not looked at yet, or a fetch failed:
-	// lock files may lie about. Guarded by lock.
+	// unsure is set when the mirror was not looked at yet, or a process that
+	// writes refs or packs failed: lock files may lie about. Guarded by lock.
 	unsure bool
 	// suspect is set by reads that found the mirror damaged.
 	suspect atomic.Bool
+	// writing is read-locked by whoever writes objects outside the lock.
+	writing sync.RWMutex
 
 	mu      sync.Mutex
 	pending *flight // a fetch that has not started yet
+	waiting int     // who waits for the lock
+	// hurry, set while maintenance runs, lets it end within a bound.
+	hurry func()
+	stop  func() // ends it at once
+	// notBefore is when maintenance that failed may be tried again.
+	notBefore time.Time
+
+	users    int       // calls under way and holds
+	used     time.Time // when the last one ended
+	size     int64     // bytes on disk, when last measured
+	unwanted bool      // to be removed as soon as nobody uses it
 }
 
 // flight is one fetch and those who wait for it.
@@ -53,57 +63,38 @@ func newMirror(dir string) *mirror {
 	return &mirror{dir: dir, cache: newCache(), made: newMade(), lock: make(chan struct{}, 1), unsure: true}
 }
 
-// Folders and files that are not mirrors.
-const (
-	halfSuffix  = ".half"   // a clone being made
-	asideSuffix = ".broken" // a damaged mirror, kept until the next one is
-)
-
-// removeHalfClones removes the clones that processes died over. The caller
-// holds the folder, so whatever is unfinished is nobody's.
-func removeHalfClones(dir string, log zerolog.Logger) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
+// acquire waits for the lock. Maintenance that holds it is asked to end.
+func (m *mirror) acquire(ctx context.Context) error {
+	m.mu.Lock()
+	m.waiting++
+	if m.hurry != nil {
+		m.hurry()
 	}
-	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), halfSuffix) {
-			continue
-		}
-		path := filepath.Join(dir, e.Name())
-		log.Info().Str("folder", path).Msg("removing a clone that a dead process did not finish")
-		if err := os.RemoveAll(path); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// removeLocks removes lock files and temporary objects from a mirror that no
-// git process is writing to. No ref's name may end in .lock ("git
-// check-ref-format"), so every such file is a lock.
-func removeLocks(dir string, log zerolog.Logger) error {
-	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return nil
-		case err != nil:
-			return err
-		case d.IsDir():
-			return nil
-		}
-		name := d.Name()
-		inObjects := strings.HasPrefix(path, filepath.Join(dir, "objects")+string(filepath.Separator))
-		if strings.HasSuffix(name, ".lock") || inObjects && (strings.HasPrefix(name, "tmp_") || strings.HasPrefix(name, ".tmp-")) {
-			log.Info().Str("file", path).Msg("removing a file that a dead git process left")
-			//nolint:gosec // the mirrors' folder is promobot's alone
-			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-		}
+	m.mu.Unlock()
+	defer func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.waiting--
+	}()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case m.lock <- struct{}{}:
 		return nil
-	})
+	}
 }
+
+// tryAcquire takes the lock if it is free.
+func (m *mirror) tryAcquire() bool {
+	select {
+	case m.lock <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (m *mirror) letGo() { <-m.lock }
 
 // Fetch brings the mirror up to date and returns all its refs (branches and
 // refs/promobot) as one snapshot of the remote, cloning first if there is no
@@ -111,11 +102,13 @@ func removeLocks(dir string, log zerolog.Logger) error {
 // while a fetch runs share the one that starts after it: what is returned was
 // never read before the call. Every commit the snapshot names is in the mirror.
 //
-// It fails with ErrNotFound, ErrMoved, ErrUnauthorized or ErrForbidden.
+// It fails with ErrNotFound, ErrMoved, ErrUnauthorized, ErrForbidden or
+// ErrDiskFull.
 func (r *Repository) Fetch(ctx context.Context) (promotion.Refs, error) {
 	if r.local {
 		return r.refs(ctx)
 	}
+	defer r.use()()
 	for {
 		f, leads := r.board()
 		if leads {
@@ -155,17 +148,18 @@ func (m *mirror) depart() {
 // fly runs a fetch once the lock is free.
 func (r *Repository) fly(ctx context.Context, f *flight) {
 	defer close(f.done)
-	select {
-	case <-ctx.Done():
-		r.depart()
-		f.err, f.abandoned = ctx.Err(), true
-		return
-	case r.lock <- struct{}{}:
-	}
-	defer func() { <-r.lock }()
+	err := r.acquire(ctx)
 	r.depart()
+	if err != nil {
+		f.err, f.abandoned = err, true
+		return
+	}
 	f.refs, f.err = r.update(ctx)
 	f.abandoned = f.err != nil && ctx.Err() != nil
+	r.letGo()
+	if f.err == nil {
+		r.store.tend(ctx, r)
+	}
 }
 
 // result gives each passenger refs of its own.
@@ -188,10 +182,13 @@ func (r *Repository) update(ctx context.Context) (promotion.Refs, error) {
 		return nil, err
 	}
 	if !there {
-		return r.clone(ctx)
+		return r.cloneOrMakeRoom(ctx)
 	}
 	refs, err := r.refresh(ctx)
 	r.unsure = err != nil
+	if errors.Is(err, ErrDiskFull) {
+		r.store.removeAsides()
+	}
 	if !errors.Is(err, ErrCorrupt) || ctx.Err() != nil {
 		return refs, err
 	}
@@ -199,39 +196,17 @@ func (r *Repository) update(ctx context.Context) (promotion.Refs, error) {
 	if err := r.setAside(); err != nil {
 		return nil, err
 	}
-	return r.clone(ctx)
+	return r.cloneOrMakeRoom(ctx)
 }
 
-// there says whether a mirror is in place. A clone is renamed into place when
-// it is whole, so a folder that lacks HEAD was damaged by someone else.
-func (r *Repository) there() (bool, error) {
-	info, err := os.Lstat(r.dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+// cloneOrMakeRoom clones, and when the disk is full gives up what was set aside,
+// for the next try to find the room.
+func (r *Repository) cloneOrMakeRoom(ctx context.Context) (promotion.Refs, error) {
+	refs, err := r.clone(ctx)
+	if errors.Is(err, ErrDiskFull) {
+		r.store.removeAsides()
 	}
-	if err == nil && info.IsDir() {
-		_, err = os.Stat(filepath.Join(r.dir, "HEAD"))
-		if err == nil {
-			return true, nil
-		}
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, fmt.Errorf("the mirror's folder: %w", err)
-	}
-	return false, r.setAside()
-}
-
-// setAside moves a damaged mirror away, replacing the one set aside before it.
-func (r *Repository) setAside() error {
-	aside := strings.TrimSuffix(r.dir, ".git") + asideSuffix
-	if err := os.RemoveAll(aside); err != nil {
-		return fmt.Errorf("setting a damaged mirror aside: %w", err)
-	}
-	if err := os.Rename(r.dir, aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("setting a damaged mirror aside: %w", err)
-	}
-	r.suspect.Store(false)
-	return nil
+	return refs, err
 }
 
 // clone makes the mirror beside its place, and renames it when it is whole.
@@ -246,33 +221,38 @@ func (r *Repository) clone(ctx context.Context) (_ promotion.Refs, err error) {
 		}
 	}()
 	if err := os.MkdirAll(half, 0o700); err != nil {
-		return nil, fmt.Errorf("cloning: %w", err)
+		return nil, fmt.Errorf("cloning: %w", fullDisk(err))
 	}
 	_, err = r.run.text(ctx, command{
 		name: "init", args: []string{"init", "--quiet", "--bare", "--template=", half},
 		workDir: half, timeout: r.opts.Timeout,
 	})
 	if err != nil {
-		return nil, err
+		return nil, explain(err, false)
 	}
-	if err := r.network(ctx, "clone", mirrorCommand(half, r.opts.CloneTimeout)); err != nil {
+	if err := r.network(ctx, "clone", mirrorCommand(half, cloning, r.opts.CloneTimeout)); err != nil {
 		return nil, err
 	}
 	refs, err := r.refsIn(ctx, half)
 	if err != nil {
 		return nil, err
 	}
+	if len(refs) > manyRefs {
+		if err := r.packRefs(ctx, half); err != nil {
+			return nil, err
+		}
+	}
 	if err := os.Rename(half, r.dir); err != nil {
-		return nil, fmt.Errorf("cloning: %w", err)
+		return nil, fmt.Errorf("cloning: %w", fullDisk(err))
 	}
 	r.unsure = false
 	return refs, nil
 }
 
-func mirrorCommand(dir string, timeout time.Duration) func() command {
+func mirrorCommand(dir string, as access, timeout time.Duration) func() command {
 	return func() command {
 		return command{
-			name: "fetch", gitDir: dir, access: mirroring, timeout: timeout,
+			name: "fetch", gitDir: dir, access: as, timeout: timeout,
 			args: []string{
 				"fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head",
 				"--no-auto-maintenance", "--no-show-forced-updates", "--recurse-submodules=no", remoteName,
@@ -281,69 +261,21 @@ func mirrorCommand(dir string, timeout time.Duration) func() command {
 	}
 }
 
-// refresh fetches into a mirror that is there. What could take long and needs
-// no remote comes first, so that the refs are as new as can be when it returns.
+// refresh fetches into a mirror that is there.
 func (r *Repository) refresh(ctx context.Context) (promotion.Refs, error) {
 	if r.unsure {
-		if err := removeLocks(r.dir, r.opts.Logger); err != nil {
-			return nil, fmt.Errorf("tidying the mirror: %w", err)
+		if err := r.tidy(); err != nil {
+			return nil, fmt.Errorf("tidying the mirror: %w", fullDisk(err))
 		}
 		// A tip that is missing or unreadable shows here, before it costs a fetch.
 		if _, err := r.refs(ctx); err != nil {
 			return nil, err
 		}
 	}
-	if err := r.maintain(ctx); err != nil {
-		return nil, err
-	}
-	if err := r.network(ctx, "fetch", mirrorCommand(r.dir, r.opts.Timeout)); err != nil {
+	if err := r.network(ctx, "fetch", mirrorCommand(r.dir, mirroring, r.opts.Timeout)); err != nil {
 		return nil, err
 	}
 	return r.refs(ctx)
-}
-
-// network runs one process that uses the network, with a new token when the
-// remote refuses the first.
-func (r *Repository) network(ctx context.Context, kind string, prepare func() command) error {
-	start := time.Now()
-	err := r.withToken(ctx, prepare)
-	if r.opts.Observer != nil {
-		r.opts.Observer(kind, time.Since(start), err)
-	}
-	return err
-}
-
-// withToken makes the command anew for each try, since input is read only once.
-func (r *Repository) withToken(ctx context.Context, prepare func() command) error {
-	var err error
-	refused := ""
-	for range 2 {
-		c := prepare()
-		c.url = r.remote.URL
-		if c.token, err = r.token(ctx, refused); err != nil {
-			return err
-		}
-		refused = c.token
-		err = explain(r.run.do(ctx, c), true)
-		if !errors.Is(err, ErrUnauthorized) {
-			return err
-		}
-	}
-	return err
-}
-
-func (r *Repository) token(ctx context.Context, refused string) (string, error) {
-	if r.remote.Token == nil {
-		return "", nil
-	}
-	token, err := r.remote.Token(ctx, refused)
-	if err != nil {
-		return "", fmt.Errorf("an installation token for git: %w", err)
-	}
-	if strings.ContainsAny(token, "\r\n\x00") {
-		return "", errors.New("an installation token for git: it holds a line end")
-	}
-	return token, nil
 }
 
 func (r *Repository) refs(ctx context.Context) (promotion.Refs, error) {

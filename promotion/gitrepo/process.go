@@ -24,38 +24,11 @@ import (
 type runner struct {
 	git   string
 	home  string
-	slots chan struct{} // all processes
-	// network bounds those that use it to half: remotes that are slow must not
-	// keep the work on what is here from going on.
-	network chan struct{}
+	slots *slots
 }
 
 func newRunner(git, home string, processes int) *runner {
-	return &runner{
-		git: git, home: home,
-		slots: make(chan struct{}, processes), network: make(chan struct{}, max(1, processes/2)),
-	}
-}
-
-// admit waits until one more process may run.
-func (r *runner) admit(ctx context.Context, a access) (leave func(), err error) {
-	leave = func() {}
-	if a != local && a != repack {
-		select {
-		case r.network <- struct{}{}:
-			leave = func() { <-r.network }
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-	select {
-	case r.slots <- struct{}{}:
-	case <-ctx.Done():
-		leave()
-		return nil, ctx.Err()
-	}
-	outer := leave
-	return func() { <-r.slots; outer() }, nil
+	return &runner{git: git, home: home, slots: newSlots(processes)}
 }
 
 // access says what a process may do.
@@ -65,9 +38,9 @@ const (
 	local     access = iota // no network, no remote
 	fetch                   // from the remote, which promises what is missing
 	mirroring               // fetch of all refs, with the mirror's refspecs
+	cloning                 // the first of these
 	push                    // to the remote, which promises nothing
 	look                    // reads the remote's refs
-	repack                  // no network, but the remote is seen as the promisor
 )
 
 // command is one git process.
@@ -84,6 +57,7 @@ type command struct {
 	// without credentials, whether it failed or not.
 	heard   func(string)
 	access  access
+	urgent  bool // what a push cannot do without: it goes where pushes go
 	url     string
 	token   string
 	timeout time.Duration
@@ -95,7 +69,7 @@ const stderrLimit = 64 << 10
 // do runs one process and waits for it. A process that fails is a *ProcessError;
 // one ended because ctx was done, ctx's error.
 func (r *runner) do(ctx context.Context, c command) error {
-	leave, err := r.admit(ctx, c.access)
+	leave, err := r.slots.admit(ctx, c.access, c.urgent)
 	if err != nil {
 		return fmt.Errorf("git %s: %w", c.name, err)
 	}
@@ -134,6 +108,9 @@ func (r *runner) do(ctx context.Context, c command) error {
 	}
 	if readErr != nil && !brokeOff(readErr) {
 		return readErr
+	}
+	if ctx.Err() != nil {
+		endGroup(cmd)
 	}
 	if ctxErr := outer.Err(); ctxErr != nil {
 		return fmt.Errorf("git %s: %w", c.name, ctxErr)
@@ -221,9 +198,7 @@ func (c command) environ(home string) (env, secrets []string, err error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if c.access != repack {
-			protocols = u.Scheme
-		}
+		protocols = u.Scheme
 		config = append(config, c.remoteConfig(u)...)
 		if c.token != "" {
 			basic := base64.StdEncoding.EncodeToString([]byte("x-access-token:" + c.token))
@@ -267,14 +242,14 @@ func (c command) remoteConfig(u *url.URL) [][2]string {
 		{"http.lowSpeedTime", "60"},
 	}
 	switch c.access {
-	case fetch, mirroring, repack:
+	case fetch, mirroring, cloning:
 		config = append(
 			config,
 			[2]string{"remote." + remoteName + ".promisor", "true"},
 			[2]string{"remote." + remoteName + ".partialCloneFilter", "blob:none"},
 		)
 		switch c.access {
-		case mirroring:
+		case mirroring, cloning:
 			// A bare clone has no refspecs: these make the mirror.
 			config = append(
 				config,

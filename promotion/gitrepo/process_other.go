@@ -16,3 +16,6 @@ func ownGroup(cmd *exec.Cmd) {
 	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 }
+
+// endGroup has nothing to go by here.
+func endGroup(*exec.Cmd) {}

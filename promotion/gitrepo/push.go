@@ -33,6 +33,7 @@ func (r *Repository) Push(ctx context.Context, updates []promotion.RefUpdate, at
 	if len(updates) == 0 {
 		return nil, nil
 	}
+	defer r.use()()
 	results := make([]promotion.PushResult, len(updates))
 	var open []int // indexes of what is still to be pushed
 	seen := map[string]bool{}

@@ -23,6 +23,7 @@ import (
 // missing or larger than Options.MaxBlob are left out: whoever asks for them by
 // name is told. It uses no network.
 func (r *Repository) ReadAhead(ctx context.Context, chain []promotion.Commit, keep func(path string) bool) (content.Blobs, error) {
+	defer r.use()()
 	pairs, err := r.treesOf(ctx, chain)
 	if err != nil {
 		return nil, err

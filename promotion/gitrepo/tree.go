@@ -185,6 +185,7 @@ func split(path string) []string {
 // List returns every file below the folders (repository paths; "" is the whole
 // tree) at a commit. A folder that is not there, or is a file, has none.
 func (r *Repository) List(ctx context.Context, commit string, dirs []string) (content.Listing, error) {
+	defer r.use()()
 	c, err := r.commit(ctx, commit)
 	if err != nil {
 		return nil, err
@@ -225,6 +226,7 @@ func (r *Repository) List(ctx context.Context, commit string, dirs []string) (co
 // Paths returns the paths of all files at a commit, sorted. The slice is
 // shared: it must not be changed.
 func (r *Repository) Paths(ctx context.Context, commit string) ([]string, error) {
+	defer r.use()()
 	c, err := r.commit(ctx, commit)
 	if err != nil {
 		return nil, err
@@ -247,6 +249,7 @@ func (r *Repository) Paths(ctx context.Context, commit string) ([]string, error)
 // not here. A symbolic link's bytes are its target. What is there but no file
 // is found without bytes: a folder (mode 040000), a submodule (160000).
 func (r *Repository) ReadFile(ctx context.Context, commit, path string) (data []byte, mode string, found bool, err error) {
+	defer r.use()()
 	c, err := r.commit(ctx, commit)
 	if err != nil {
 		return nil, "", false, err
