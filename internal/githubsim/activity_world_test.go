@@ -63,7 +63,7 @@ var allPermissions = map[string]string{
 
 var allEvents = []string{
 	"check_run", "check_suite", "status", "deployment", "deployment_status", "issue_comment", "release", "repository_dispatch",
-	"pull_request", "pull_request_review", "push", "create", "delete",
+	"pull_request", "pull_request_review", "push", "create", "delete", "merge_group",
 }
 
 func newWorld(t *testing.T) *world { return newWorldWith(t, githubsim.Options{}) }

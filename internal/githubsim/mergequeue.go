@@ -12,6 +12,7 @@ package githubsim
 //   - Whatever makes an entry leave makes those behind it be built anew.
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -149,7 +150,7 @@ func (s *Server) advance(r *repository, q *mergeQueue) error {
 		}
 		if out, err := s.buildGroups(c, q, settings); err != nil {
 			return err
-		} else if out {
+		} else if out || s.queueOn(r, q.branch) != settings { // it left, or the rules changed, while it was built
 			continue
 		}
 		if s.dropFailed(r, q, settings) {
@@ -227,7 +228,7 @@ func (s *Server) buildGroups(c *call, q *mergeQueue, settings *MergeQueue) (bool
 		if s.entryOf(e.p) != e { // it left while it was built
 			return true, nil
 		}
-		if _, refused := errorReply(err).body.(obj); err != nil && refused && errorReply(err).status < 500 {
+		if _, refused := errors.AsType[*apiError](err); refused { // it does not merge
 			s.leaveQueue(e.p, "MERGE_CONFLICT", s.queueBot)
 			return true, nil
 		}
