@@ -40,6 +40,8 @@ func decide(s *Snapshot, o *Observed) Decision {
 		return stop(o.Ledger.Problem)
 	case len(o.Doubts) > 0:
 		return wait(s, retryDoubt, o.Doubts[0])
+	case !o.Config.Managed && s.ChainOf(o).Tip() == "":
+		return stop(fmt.Sprintf("the branch %s does not exist; create it with what stands in %s, and promobot goes on", s.Base(o), o.Key.Environment))
 	case o.Ledger.State == nil:
 		return begin(s, o)
 	}

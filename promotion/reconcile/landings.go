@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -107,10 +108,17 @@ func (r *Reconciler) readLandings(ctx context.Context, v *view) (fetched bool, e
 func (r *Reconciler) tracks(s *promotion.Snapshot) []*track {
 	want := map[promotion.Key]int{}
 	for i := range s.Environments {
-		if o := &s.Environments[i]; len(o.Config.From) > 1 || o.Config.Newer == config.NewerQueues || o.Config.Read != "" {
-			for _, f := range o.Config.From {
-				want[promotion.Key{Pipeline: o.Key.Pipeline, Environment: f}] = landingsKept
-			}
+		o := &s.Environments[i]
+		most := 0
+		switch {
+		case o.Config.Newer == config.NewerQueues:
+			most = math.MaxInt // none may be left out
+		case len(o.Config.From) > 1 || o.Config.Read != "":
+			most = landingsKept
+		}
+		for _, f := range o.Config.From {
+			k := promotion.Key{Pipeline: o.Key.Pipeline, Environment: f}
+			want[k] = max(want[k], most)
 		}
 	}
 	var ts []*track

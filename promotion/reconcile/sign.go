@@ -7,8 +7,11 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/state"
@@ -50,25 +53,52 @@ func (r *Reconciler) signed(ctx context.Context, v *view, steps []*step, ids []s
 		}
 		v.made = append(v.made, promotion.RefUpdate{Ref: res.Ref, Old: res.New})
 	}
-	out := make([]string, len(ids))
-	copy(out, ids)
+	out := slices.Clone(ids)
+	// The commits of a stack are signed one after the other, stacks side by side.
+	stacks := map[string][]int{}
 	for i, st := range steps {
-		if !signs(st) {
-			continue
-		}
-		parent := st.p.Base
-		if n := st.commit.After; n > 0 {
-			parent = out[n-1]
-		}
-		c, err := r.github.CreateCommit(ctx, made[ids[i]].Tree, []string{parent}, st.commit.Message)
-		if err != nil {
-			return nil, fmt.Errorf("have GitHub sign the commit of %s: %w", st.o.Key, err)
-		}
-		if out[i], err = r.git.Adopt(ctx, c); err != nil {
-			return nil, fmt.Errorf("take over the commit that GitHub signed for %s: %w", st.o.Key, err)
+		if signs(st) {
+			k := st.stack
+			if k == "" {
+				k = ids[i]
+			}
+			stacks[k] = append(stacks[k], i)
 		}
 	}
-	return out, nil
+	var g errgroup.Group
+	g.SetLimit(max(1, r.o.Concurrency))
+	for _, k := range slices.Sorted(maps.Keys(stacks)) {
+		sign := func() error {
+			for _, i := range stacks[k] {
+				if err := r.sign(ctx, steps[i], made[ids[i]].Tree, out, i); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		if r.o.Concurrency > 1 {
+			g.Go(sign)
+		} else if err := sign(); err != nil {
+			return nil, err
+		}
+	}
+	return out, g.Wait()
+}
+
+// sign has GitHub make one commit over a tree that it has, and takes it over.
+func (r *Reconciler) sign(ctx context.Context, st *step, tree string, out []string, i int) error {
+	parent := st.p.Base
+	if n := st.commit.After; n > 0 {
+		parent = out[n-1]
+	}
+	c, err := r.github.CreateCommit(ctx, tree, []string{parent}, st.commit.Message)
+	if err != nil {
+		return fmt.Errorf("have GitHub sign the commit of %s: %w", st.o.Key, err)
+	}
+	if out[i], err = r.git.Adopt(ctx, c); err != nil {
+		return fmt.Errorf("take over the commit that GitHub signed for %s: %w", st.o.Key, err)
+	}
+	return nil
 }
 
 // leftMade are the refs that a process which ended left behind: older than any
