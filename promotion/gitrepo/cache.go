@@ -38,6 +38,7 @@ type cache struct {
 	commits  map[string]known
 	trees    map[string][]entry
 	paths    map[string][]string // by tree
+	listed   string              // the tree of the newest of these
 	contains map[[2]string]bool
 }
 
@@ -126,7 +127,15 @@ func (c *cache) addPaths(tree string, paths []string) {
 	if len(c.paths) >= cacheListings {
 		clear(c.paths)
 	}
-	c.paths[tree] = paths
+	c.paths[tree], c.listed = paths, tree
+}
+
+// lastPaths is the newest listing, with its tree.
+func (c *cache) lastPaths() (tree string, paths []string, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	paths, ok = c.paths[c.listed]
+	return c.listed, paths, ok
 }
 
 func (c *cache) isContained(pair [2]string) (contained, ok bool) {

@@ -4,11 +4,9 @@ package gitrepo
 // keep their ids.
 
 import (
-	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -97,25 +95,45 @@ func (f *forest) edit(p *pack, tree string, n *node, prefix string) (string, err
 	if len(n.children) == 0 {
 		return tree, nil
 	}
-	entries := map[string]entry{}
+	// Folders may hold thousands of files: only the names that are edited are
+	// looked up, and all others keep their places.
+	edited := make(map[string]entry, len(n.children))
+	kept := make([]entry, 0, len(f.trees[tree])+len(n.children))
 	for _, e := range f.trees[tree] {
-		entries[e.name] = e
+		if _, ok := n.children[e.name]; ok {
+			edited[e.name] = e
+		} else {
+			kept = append(kept, e)
+		}
 	}
 	for name, c := range n.children {
-		if err := f.editOne(p, entries, name, c, prefix+name); err != nil {
+		if err := f.editOne(p, edited, name, c, prefix+name); err != nil {
 			return "", err
 		}
 	}
+	entries := inOrder(kept, edited)
 	data, err := treeObject(entries)
 	if err != nil {
 		return "", err
 	}
 	id := objectID(kindTree, data)
-	f.trees[id] = slices.Collect(maps.Values(entries)) // for what is stacked on it
+	f.trees[id] = entries // for what is stacked on it
 	if id != tree && id != emptyTree {
 		p.add(kindTree, data)
 	}
 	return id, nil
+}
+
+// inOrder puts the edited entries among those that were kept.
+func inOrder(kept []entry, edited map[string]entry) []entry {
+	if !slices.IsSortedFunc(kept, compareEntries) { // made by someone else's tool
+		slices.SortFunc(kept, compareEntries)
+	}
+	for _, e := range edited {
+		at, _ := slices.BinarySearchFunc(kept, e, compareEntries)
+		kept = slices.Insert(kept, at, e)
+	}
+	return kept
 }
 
 // editOne applies one name's edits: its own deletion, then what is below it,
@@ -166,32 +184,43 @@ func (f *forest) editOne(p *pack, entries map[string]entry, name string, n *node
 	return nil
 }
 
-// treeObject is a tree in git's own form: entries by name, where a folder's
-// name is compared as if it ended in a slash.
-func treeObject(entries map[string]entry) ([]byte, error) {
-	sorted := make([]entry, 0, len(entries))
+// treeObject is a tree in git's own form; the entries are in git's order.
+func treeObject(entries []entry) ([]byte, error) {
+	size := 0
 	for _, e := range entries {
-		sorted = append(sorted, e)
+		size += len(e.mode) + len(e.name) + 2 + 20
 	}
-	slices.SortFunc(sorted, func(a, b entry) int { return strings.Compare(sortKey(a), sortKey(b)) })
-	var b bytes.Buffer
-	for _, e := range sorted {
-		id, err := hex.DecodeString(e.id)
-		if err != nil || len(id) != 20 {
+	b := make([]byte, 0, size)
+	for _, e := range entries {
+		b = append(b, e.mode...)
+		b = append(b, ' ')
+		b = append(b, e.name...)
+		b = append(b, 0)
+		var err error
+		if b, err = hex.AppendDecode(b, []byte(e.id)); err != nil || len(e.id) != 40 {
 			return nil, errors.New("a repository whose ids are not SHA-1 cannot be written to")
 		}
-		b.WriteString(e.mode)
-		b.WriteByte(' ')
-		b.WriteString(e.name)
-		b.WriteByte(0)
-		b.Write(id)
 	}
-	return b.Bytes(), nil
+	return b, nil
 }
 
-func sortKey(e entry) string {
-	if e.isTree() {
-		return e.name + "/"
+// compareEntries is git's order of a tree: by name, where a folder's name is
+// compared as if it ended in a slash.
+func compareEntries(a, b entry) int {
+	n := min(len(a.name), len(b.name))
+	if c := strings.Compare(a.name[:n], b.name[:n]); c != 0 {
+		return c
 	}
-	return e.name
+	return int(a.after(n)) - int(b.after(n))
+}
+
+// after is the byte that is compared at a place of the name, or behind its end.
+func (e entry) after(n int) byte {
+	switch {
+	case n < len(e.name):
+		return e.name[n]
+	case e.isTree() && n == len(e.name):
+		return '/'
+	}
+	return 0
 }

@@ -50,7 +50,9 @@ type pack struct {
 
 func newPack() *pack {
 	p := &pack{have: map[string]bool{}}
-	p.deflate = zlib.NewWriter(&p.body)
+	// The pack goes through a pipe to a process beside, which stores the objects in
+	// its own way: to compress them in between would be most of the work.
+	p.deflate, _ = zlib.NewWriterLevel(&p.body, zlib.NoCompression) // a valid level: cannot fail
 	return p
 }
 

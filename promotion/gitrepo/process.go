@@ -191,6 +191,8 @@ func (c command) environ(home string) (env, secrets []string, err error) {
 		{"maintenance.auto", "false"},
 		{"core.hooksPath", os.DevNull},
 		{"core.fsmonitor", "false"},
+		// What is made here is read once more, by the push, and packed later.
+		{"core.looseCompression", "0"},
 		{"credential.helper", ""},
 	}
 	if c.access != local {

@@ -28,7 +28,7 @@ const goodToken = "ghs_good0token1for2tests"
 // server serves the repositories of a folder.
 type server struct {
 	*httptest.Server
-	t    *testing.T
+	t    testing.TB
 	root string
 
 	mu     sync.Mutex
@@ -39,7 +39,7 @@ type server struct {
 	intercept func(kind string, w http.ResponseWriter, req *http.Request, next http.Handler) bool
 }
 
-func newServer(t *testing.T) *server {
+func newServer(t testing.TB) *server {
 	t.Helper()
 	s := &server{t: t, root: t.TempDir(), counts: map[string]int{}, tokens: []string{goodToken}}
 	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))

@@ -9,7 +9,6 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/promobot/promobot/promotion/content"
@@ -221,28 +220,6 @@ func (r *Repository) List(ctx context.Context, commit string, dirs []string) (co
 		})
 	}
 	return listing, nil
-}
-
-// Paths returns the paths of all files at a commit, sorted. The slice is
-// shared: it must not be changed.
-func (r *Repository) Paths(ctx context.Context, commit string) ([]string, error) {
-	defer r.use()()
-	c, err := r.commit(ctx, commit)
-	if err != nil {
-		return nil, err
-	}
-	if p, ok := r.cache.allPaths(c.Tree); ok {
-		return p, nil
-	}
-	f := r.forest()
-	if err := f.below(ctx, []string{c.Tree}); err != nil {
-		return nil, err
-	}
-	paths := []string{}
-	f.walk(c.Tree, "", func(path string, _ entry) { paths = append(paths, path) })
-	slices.Sort(paths)
-	r.cache.addPaths(c.Tree, paths)
-	return paths, nil
 }
 
 // ReadFile returns one file at a commit with its git mode, fetching it if it is
