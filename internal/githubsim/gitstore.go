@@ -10,9 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 )
@@ -129,40 +127,6 @@ const repositoryConfig = `[core]
 	receivepack = true
 	uploadpack = true
 `
-
-// create makes a bare repository, empty or with the branches and tags of
-// another one or of a bundle. It returns its refs and default branch.
-func (g gitEnv) create(ctx context.Context, id int64, from, branch string) (*store, map[string]string, string, error) {
-	st := &store{git: g, path: filepath.Join(g.dir, strconv.FormatInt(id, 10)+".git")}
-	if _, err := g.run(ctx, g.dir, gitInput{}, "init", "--quiet", "--bare", "--template=", st.path); err != nil {
-		return nil, nil, "", err
-	}
-	if err := os.WriteFile(filepath.Join(st.path, "config"), []byte(repositoryConfig), 0o600); err != nil {
-		return nil, nil, "", fmt.Errorf("configuring the repository: %w", err)
-	}
-	if from != "" {
-		source, err := filepath.Abs(from)
-		if err != nil {
-			return nil, nil, "", fmt.Errorf("finding the repository to import: %w", err)
-		}
-		_, err = st.run(ctx, gitInput{}, "fetch", "--quiet", "--no-write-fetch-head", source,
-			"+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
-		if err != nil {
-			return nil, nil, "", err
-		}
-		if branch == "" {
-			branch = g.headOf(ctx, source)
-		}
-	}
-	if branch == "" {
-		branch = "main"
-	}
-	if _, err := st.run(ctx, gitInput{}, "symbolic-ref", "HEAD", "refs/heads/"+branch); err != nil {
-		return nil, nil, "", err
-	}
-	refs, err := st.listRefs(ctx)
-	return st, refs, branch, err
-}
 
 // headOf is the branch that another repository's HEAD names, or "".
 func (g gitEnv) headOf(ctx context.Context, source string) string {

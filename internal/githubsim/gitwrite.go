@@ -90,10 +90,11 @@ func (st *store) writeCommit(n newCommit) (string, error) {
 	return st.writeObject("commit", []byte(head.String()+body))
 }
 
-// signatureOf is the simulated signature of a commit without one.
+// signatureOf is the simulated signature of a commit without one. As GitHub's it
+// ends with a newline, which stands in the header as a line with only a space.
 func signatureOf(unsigned string) string {
 	sum := sha256.Sum256([]byte("githubsim web-flow\n" + unsigned))
-	return "-----BEGIN PGP SIGNATURE-----\n\n" + base64.StdEncoding.EncodeToString(sum[:]) + "\n-----END PGP SIGNATURE-----"
+	return "-----BEGIN PGP SIGNATURE-----\n\n" + base64.StdEncoding.EncodeToString(sum[:]) + "\n-----END PGP SIGNATURE-----\n"
 }
 
 // unsigned is a commit's text without its signature.

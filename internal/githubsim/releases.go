@@ -183,7 +183,7 @@ func (s *Server) prepareRelease(c *call, r *release) error {
 // makeTag creates a tag, with the events that follow.
 func (s *Server) makeTag(c *call, name, commit string) error {
 	move := refUpdate{name: "refs/tags/" + name, old: zeroID, new: commit}
-	repo, actor, ctx := c.repo, c.actor, c.r.Context()
+	repo, actor, ctx := c.repo, c.actor, c.ctx()
 	return c.git(func() error {
 		repo.gitMu.Lock()
 		defer repo.gitMu.Unlock()
