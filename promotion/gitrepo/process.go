@@ -57,6 +57,7 @@ type command struct {
 	// without credentials, whether it failed or not.
 	heard   func(string)
 	access  access
+	agreed  bool // a push that is known to have its base in common with the remote, or to be refused
 	urgent  bool // what a push cannot do without: it goes where pushes go
 	url     string
 	token   string
@@ -265,7 +266,7 @@ func (c command) remoteConfig(u *url.URL) [][2]string {
 	case push:
 		// Without negotiation a push whose base moved after the fetch finds
 		// nothing in common, and packs all history.
-		config = append(config, [2]string{"push.negotiate", "true"})
+		config = append(config, [2]string{"push.negotiate", strconv.FormatBool(!c.agreed)})
 	case local, look:
 	}
 	return config

@@ -204,11 +204,24 @@ func (r *Repository) pushOnce(ctx context.Context, results []promotion.PushResul
 		stdout.Reset()
 		stderr.Reset()
 		return command{
-			name: "push", gitDir: r.dir, access: push, timeout: r.opts.Timeout,
+			name: "push", gitDir: r.dir, access: push, timeout: r.opts.Timeout, agreed: atomic && onBranches(results, batch),
 			args: args, read: copyTo(&stdout), heard: func(text string) { stderr.WriteString(text) },
 		}
 	})
 	return pushAnswer{lines: readPorcelain(stdout.String()), remote: remoteLines(stderr.String())}, r.noteDamage(err)
+}
+
+// onBranches says whether a push moves branches on from where they are here. An
+// atomic one then needs no negotiation, two requests less while the base grows
+// old: git compares the leases with what the remote shows before it packs
+// anything, so either the remote has the base, or nothing is sent at all.
+func onBranches(results []promotion.PushResult, batch []int) bool {
+	moves := false
+	for _, i := range batch {
+		u := results[i]
+		moves = moves || strings.HasPrefix(u.Ref, "refs/heads/") && u.Old != "" && u.New != ""
+	}
+	return moves
 }
 
 // settle gives every update of a batch its result, from git's answer and, where

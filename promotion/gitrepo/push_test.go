@@ -312,6 +312,54 @@ func TestPushNegotiates(t *testing.T) {
 	t.Error("no pack was pushed")
 }
 
+// TestPushToABranchNeedsNoNegotiation: a commit that goes to its base branch
+// itself, together with a ledger's entry, takes two requests; and when the base
+// moved after the fetch, nothing is packed or sent, and both are refused.
+func TestPushToABranchNeedsNoNegotiation(t *testing.T) {
+	t.Parallel()
+	sc := newScene(t)
+	files := map[string]string{}
+	for i := range 200 {
+		files[fmt.Sprintf("services/s%03d/values.yaml", i)] = fmt.Sprintf("image: %d\n%s\n", i, strings.Repeat("x", 400))
+	}
+	base := sc.origin.commit("base", files)
+	sc.origin.push()
+	sc.fetch()
+	deliver := func(value string) []promotion.PushResult {
+		mine := sc.newCommit(base, value, write("services/s001/values.yaml", "image: "+value+"\n"))
+		sc.server.reset()
+		return sc.push(true,
+			promotion.RefUpdate{Ref: "refs/heads/main", Old: base, New: mine},
+			promotion.RefUpdate{Ref: "refs/promobot/app/" + value, New: mine})
+	}
+	posts := func() (all []string) {
+		sc.server.mu.Lock()
+		defer sc.server.mu.Unlock()
+		for _, body := range sc.server.bodies {
+			if strings.HasPrefix(body, "POST ") {
+				all = append(all, body)
+			}
+		}
+		return all
+	}
+	for _, res := range deliver("one") {
+		if res.Status != promotion.Pushed {
+			t.Fatalf("got %+v", res)
+		}
+	}
+	if all := posts(); len(all) != 1 || len(all[0]) > 20_000 {
+		t.Errorf("%d requests with a body, want the push alone", len(all))
+	}
+	for _, res := range deliver("two") { // main has moved to one since
+		if res.Status != promotion.Conflict && res.Status != promotion.Bystander {
+			t.Errorf("got %+v", res)
+		}
+	}
+	if all := posts(); len(all) != 0 {
+		t.Errorf("%d requests with a body though the base had moved: %.200q", len(all), all)
+	}
+}
+
 // TestPushBringsBorrowedBlobs promotes a file of an older commit whose blob
 // neither the mirror nor the branches' tips have.
 func TestPushBringsBorrowedBlobs(t *testing.T) {
