@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -181,6 +182,7 @@ func prepare(raw []byte) ([]byte, error) {
 	relax(doc)
 	allowLabelArrays(paths)
 	allowStale(doc)
+	allowMergeGroup(doc)
 	listInstallations(paths)
 	addUserInstallation(paths)
 	return json.Marshal(doc)
@@ -225,6 +227,24 @@ func allowStale(doc map[string]any) {
 	conclusion := dig(doc, "components", "schemas", "check-run", "properties", "conclusion")
 	if values, ok := conclusion["enum"].([]any); ok {
 		conclusion["enum"] = append(values, "stale")
+	}
+}
+
+// allowMergeGroup adds the event merge_group wherever the events of an App are listed: GitHub's schemas of webhooks know only
+// its former name.
+func allowMergeGroup(node any) {
+	switch n := node.(type) {
+	case []any:
+		for _, one := range n {
+			allowMergeGroup(one)
+		}
+	case map[string]any:
+		if values, ok := n["enum"].([]any); ok && slices.Contains(values, any("merge_queue_entry")) && !slices.Contains(values, any("merge_group")) {
+			n["enum"] = append(values, "merge_group")
+		}
+		for _, one := range n {
+			allowMergeGroup(one)
+		}
 	}
 }
 
