@@ -53,7 +53,7 @@ func (r *Reconciler) build(ctx context.Context, v *view, ds []promotion.Decision
 		if st == nil {
 			continue
 		}
-		edits, fits, err := r.onto(v, st, laid[st.stack])
+		edits, fits, err := r.onto(ctx, v, st, laid[st.stack])
 		if err != nil {
 			return nil, nil, err
 		}
@@ -112,7 +112,7 @@ func (r *Reconciler) begun(s *promotion.Snapshot, d *promotion.Decision, o *prom
 // onto are a step's edits on top of those before it in its stack. Where they
 // share a file its content is computed anew; what no longer has anything to do,
 // or is not for promobot to do, does not fit.
-func (r *Reconciler) onto(v *view, st *step, before []content.Edit) (edits []content.Edit, fits bool, err error) {
+func (r *Reconciler) onto(ctx context.Context, v *view, st *step, before []content.Edit) (edits []content.Edit, fits bool, err error) {
 	c := st.d.Content
 	shares := slices.ContainsFunc(before, func(b content.Edit) bool {
 		return slices.ContainsFunc(c.Edits, func(e content.Edit) bool { return e.Path == b.Path })
@@ -121,6 +121,11 @@ func (r *Reconciler) onto(v *view, st *step, before []content.Edit) (edits []con
 		return c.Edits, true, nil
 	}
 	j := v.jobs[st.o]
+	// What was computed in an earlier pass was not read again in this one. All of
+	// it is here already: no request stands between reading the base and pushing.
+	if _, err = r.readBlobs(ctx, v, content.Needs(j.input)); err != nil {
+		return nil, false, err
+	}
 	if j.input.TargetNow.Files, j.input.Blobs, err = content.Apply(j.input.TargetNow.Files, v.blobs, before); err != nil {
 		return nil, false, err
 	}
@@ -245,7 +250,11 @@ func recent(claims []time.Time, s *promotion.Snapshot) []time.Time {
 
 // conflicted notes one more attempt that met a base which had moved.
 func (r *Reconciler) conflicted(o *promotion.Observed, res promotion.PushResult) {
-	tries := append(r.memory.attempts[o.Key], state.Rebuild{
+	tries := slices.Clone(r.memory.attempts[o.Key])
+	if n := len(tries); n > 0 {
+		tries[n-1].To = res.Old
+	}
+	tries = append(tries, state.Rebuild{
 		Why:  strings.TrimPrefix(res.Ref, "refs/heads/") + " moved while it was being pushed",
 		From: res.Old, Time: r.o.Now(),
 	})
@@ -253,13 +262,12 @@ func (r *Reconciler) conflicted(o *promotion.Observed, res promotion.PushResult)
 	if r.o.Conflict != nil {
 		r.o.Conflict()
 	}
+	r.tries[o.Key]++
+	r.conflicts++
 	if most := cmp.Or(r.o.Attempts, defaultAttempts); r.tries[o.Key] >= most {
 		r.refuse(o.Key, fmt.Sprintf("%d pushes in a row met a newer %s; it is tried again later", most, strings.TrimPrefix(res.Ref, "refs/heads/")), conflictAgain)
 		r.tries[o.Key] = 0
-		return
 	}
-	r.tries[o.Key]++
-	r.conflicts++
 }
 
 // How many pushes in a row may meet a base that has moved, and how long nothing

@@ -133,7 +133,7 @@ func revisionStep(s *promotion.Snapshot, d *promotion.Decision, o *promotion.Obs
 	st := texts.Step{Environment: o.Key.Environment, Standing: d.Standing}
 	st.Carries, st.At, st.Commit = promotion.Carries(s, o, revision)
 	if p := promotionOf(o, revision); p != nil {
-		st.PullRequest, st.URL = p.PullRequest, p.URL
+		st.PullRequest, st.URL, st.Attempts = p.PullRequest, p.URL, p.Attempts
 		if p.Status == state.Vetoed {
 			st.Standing, st.Reason = promotion.Rejected, d.Reason
 		}

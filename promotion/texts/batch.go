@@ -200,7 +200,7 @@ func BatchHeadCheck(ps []Promotion) Check {
 func rebuilds(p Promotion) []string {
 	var lines []string
 	for _, a := range p.State.Attempts {
-		lines = append(lines, fmt.Sprintf("Built anew %s: %s (%s → %s).", at(a.Time, p.Now), said(a.Why, p.Repository, 0), commit(p.Repository, a.From), commit(p.Repository, a.To)))
+		lines = append(lines, fmt.Sprintf("Built anew %s UTC: %s (%s → %s).", moment(a.Time), said(a.Why, p.Repository, 0), commit(p.Repository, a.From), commit(p.Repository, a.To)))
 	}
 	return lines
 }

@@ -41,6 +41,9 @@ func HeadCheck(p Promotion) Check {
 		parts = append(parts, fmt.Sprintf("To stop it, close the pull request: %s is then left alone in %s, and only what lands in %s after it is proposed.",
 			revision(p.Repository, p.State.Revision), named(environment(p)), names(sources(p))))
 	}
+	if built := rebuilds(p); len(built) > 0 {
+		parts = append(parts, "- "+strings.Join(built, "\n- "))
+	}
 	return Check{Status: completed, Conclusion: conclusion, Title: cut(plain(title), mostHeadline), Summary: strings.Join(parts, "\n\n")}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/promotion/config"
+	"github.com/promobot/promobot/state"
 )
 
 // The reach of a step: what the check's title and conclusion make of it.
@@ -300,12 +301,22 @@ func stepTable(repo promotion.Repository, steps []Step, room int) string {
 			number = pull(repo, s.PullRequest)
 		}
 		why := none
-		if s.Reason != "" {
+		switch {
+		case s.Reason != "":
 			why = said(s.Reason, repo, s.PullRequest)
+		case len(s.Attempts) > 0:
+			why = attempts(repo, s.Attempts)
 		}
 		fmt.Fprintf(&b, "\n| %s | %s | %s | %s | %s |", named(s.Environment), stands, since, number, why)
 	}
 	return b.String()
+}
+
+// attempts says how often something was tried before, and why not with success
+// the last time.
+func attempts(repo promotion.Repository, as []state.Rebuild) string {
+	last := as[len(as)-1]
+	return fmt.Sprintf("attempt %d: %s (%s → %s)", len(as)+1, said(last.Why, repo, 0), commit(repo, last.From), commit(repo, last.To))
 }
 
 // moment is a time that reads the same on every day: a text that followed the

@@ -43,7 +43,8 @@ type Step struct {
 	PullRequest int
 	URL         string
 	Reason      string
-	Here        bool // the environment that the text is about
+	Attempts    []state.Rebuild // to get there, before the one that did
+	Here        bool            // the environment that the text is about
 }
 
 // Check is a check run's text: title, summary and text within GitHub's limits
