@@ -36,7 +36,9 @@ func TestSourcesHaveTheirEvents(t *testing.T) {
 		{"published", func() error { return w.PublishRelease("acme/shop", "mona", draft) }, []string{"create", "push", "release published", "release released"}},
 		{"deleted", func() error { return w.DeleteRelease("acme/shop", "mona", draft) }, []string{"release deleted"}},
 		{"a tag", func() error { return w.Tag("acme/shop", "mona", "v2.0.0", w.head) }, []string{"create", "push"}},
-		{"a dispatch", func() error { return w.Dispatch("acme/shop", "mona", "built", map[string]any{"image": map[string]any{"tag": "2"}}) }, []string{"repository_dispatch built"}},
+		{"a dispatch", func() error {
+			return w.Dispatch("acme/shop", "mona", "built", map[string]any{"image": map[string]any{"tag": "2"}})
+		}, []string{"repository_dispatch built"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w.must(tc.do())

@@ -41,7 +41,9 @@ func library() graphql.Schema {
 				}
 				return graphql.Object{Type: "BookConnection", Of: page}, nil
 			},
-			"first": func(of any, _ graphql.Args) (any, error) { return graphql.Object{Type: "Book", Of: of.(shelf).books[0]}, nil },
+			"first": func(of any, _ graphql.Args) (any, error) {
+				return graphql.Object{Type: "Book", Of: of.(shelf).books[0]}, nil
+			},
 			"all": func(of any, _ graphql.Args) (any, error) {
 				var all []graphql.Object
 				for _, title := range of.(shelf).books {
