@@ -78,7 +78,7 @@ func Needs(in Input) []string {
 		}
 	}
 	for _, id := range c.copyIDs() {
-		if c.sameFile(id) {
+		if c.sameFile(id) || c.unread(id) {
 			continue
 		}
 		for _, s := range c.sides() {
@@ -128,6 +128,10 @@ func Compute(in Input) (Result, error) {
 	}
 	for _, id := range c.copyIDs() {
 		if c.sameFile(id) {
+			continue
+		}
+		if c.unread(id) {
+			c.takeOver(id, c.targetPath(id))
 			continue
 		}
 		if err := c.file(id); err != nil {

@@ -103,7 +103,11 @@ type Input struct {
 	Reconcile              bool // `start: reconcile` and no position yet: every difference counts as changed upstream, nothing as deleted
 	Blobs                  Blobs
 	Never                  []string // added to the Never of every place
-	AllowMoving            bool     // values that are ranges or moving names are not refused (managed elsewhere with a source)
+	// Unread says that copied files of which nothing depends on their bytes are
+	// not read: kinds that only bytes tell (leak, downgrade, large by lines) merge
+	// by themselves here anyway.
+	Unread      bool
+	AllowMoving bool // values that are ranges or moving names are not refused (managed elsewhere with a source)
 }
 
 // Kind is a kind of change that does not merge by itself unless allowed.

@@ -149,7 +149,7 @@ func (r *Reconciler) fingerprint(j *job) string {
 	h := sha256.New()
 	in := &j.input
 	fmt.Fprintf(h, "%q %q\n", j.version, j.before)
-	fmt.Fprintf(h, "%q %q %t %t %q\n", in.Source, in.Target, in.Reconcile, in.AllowMoving, in.Never)
+	fmt.Fprintf(h, "%q %q %t %t %t %q\n", in.Source, in.Target, in.Reconcile, in.AllowMoving, in.Unread, in.Never)
 	var line []byte
 	for _, s := range []content.Side{in.Upstream, in.UpstreamThen, in.TargetNow, in.UpstreamBaseline, in.TargetBaseline} {
 		line = append(append(line[:0], r.placeKey(s.Place)...), '\n')
@@ -185,6 +185,7 @@ func (r *Reconciler) input(ctx context.Context, s *promotion.Snapshot, o *promot
 	default:
 		place = up.Config.Place
 	}
+	in.Unread = slices.Contains(o.Config.Allow, content.Leak) && slices.Contains(o.Config.Allow, content.Large) && slices.Contains(o.Config.Allow, content.Downgrade)
 	in.Reconcile = st.Baseline.Reconcile && position.Revision == "" && j.version == ""
 	for _, x := range []struct {
 		into   *content.Side
