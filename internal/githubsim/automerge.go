@@ -84,10 +84,13 @@ func (s *Server) enableAuto(c *call, p *pull, a *autoMerge) error {
 	if err := s.methodAllowed(p, identity{}, a.method); err != nil {
 		return unprocessable("Pull request " + message(err))
 	}
+	wasOn := p.auto != nil
 	p.auto = a
 	put(&p.repo.autos, p.number, p)
 	s.pullChanged(p)
-	s.emitPull(p, "auto_merge_enabled", c.actor, nil)
+	if !wasOn {
+		s.emitPull(p, "auto_merge_enabled", c.actor, nil)
+	}
 	return nil
 }
 

@@ -221,11 +221,11 @@ func (g *graph) listPulls(of any, a graphql.Args) (any, error) {
 	}
 	var list []*pull
 	for _, n := range slices.Sorted(maps.Keys(r.issues)) {
-		real := r.issues[n].pull
-		if real == nil {
+		now := r.issues[n].pull
+		if now == nil {
 			continue
 		}
-		p := g.s.asListed(real)
+		p := g.s.asListed(now)
 		if p == nil || len(states) > 0 && !slices.Contains(states, p.graphState()) {
 			continue
 		}

@@ -3,6 +3,7 @@ package githubsim_test
 // The rules of branches: as they are read, and as merges and pushes meet them.
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -88,60 +89,61 @@ func TestProtectionIsReadWithContents(t *testing.T) {
 // TestMergesMeetEveryRule has a pull request on which each rule objects alone,
 // with the state it shows, and mends it; rulesets and classic protection in turn.
 func TestMergesMeetEveryRule(t *testing.T) {
-	type world2 struct {
+	type ruled struct {
 		*world
 		number int
 	}
-	merge := func(w world2, method string) error {
+	merge := func(w ruled, method string) error {
 		_, _, err := w.bot.PullRequests.Merge(w.t.Context(), "acme", "shop", w.number, "", &github.PullRequestOptions{MergeMethod: method})
 		return err
 	}
-	approve := func(w world2, login string) {
+	approve := func(w ruled, login string) {
 		_, _, err := w.UserClient(login).PullRequests.CreateReview(w.t.Context(), "acme", "shop", w.number, &github.PullRequestReviewRequest{Event: new("APPROVE")})
 		w.must(err)
 	}
-	ruleset := func(rs githubsim.Ruleset) func(world2) {
-		return func(w world2) {
+	ruleset := func(rs githubsim.Ruleset) func(ruled) {
+		return func(w ruled) {
 			rs.Branches = []string{"main"}
 			w.must(w.AddRuleset("acme/shop", rs))
 		}
 	}
-	classic := func(p githubsim.Protection) func(world2) {
-		return func(w world2) { w.must(w.Protect("acme/shop", "main", &p)) }
+	classic := func(p githubsim.Protection) func(ruled) {
+		return func(w ruled) { w.must(w.Protect("acme/shop", "main", &p)) }
 	}
-	lift := func(w world2) {
+	lift := func(w ruled) {
 		w.must(w.RemoveRulesets("acme/shop", ""))
 		w.must(w.Protect("acme/shop", "main", nil))
 	}
 	for _, tc := range []struct {
 		name   string
 		method string
-		rule   func(world2)
+		rule   func(ruled)
 		state  string
 		say    string
-		mend   func(world2)
+		mend   func(ruled)
 	}{
 		{"a check of another App", "merge", ruleset(githubsim.Ruleset{Checks: []githubsim.RequiredCheck{{Name: "ci", App: 4711}}}), "blocked", `Required status check "ci" is expected.`, lift},
-		{"a check that fails", "merge", func(w world2) {
+		{"a check that fails", "merge", func(w ruled) {
 			ruleset(githubsim.Ruleset{RequiredChecks: []string{"ci"}})(w)
 			w.conclude(w.state(w.number).HeadSHA, "ci", "failure")
-		}, "blocked", `Required status check "ci" is failing.`, func(w world2) { w.conclude(w.state(w.number).HeadSHA, "ci", "success") }},
-		{"an approval", "merge", ruleset(githubsim.Ruleset{Approvals: 1}), "blocked", "At least 1 approving review is required by reviewers with write access.", func(w world2) { approve(w, "mona") }},
+		}, "blocked", `Required status check "ci" is failing.`, func(w ruled) { w.conclude(w.state(w.number).HeadSHA, "ci", "success") }},
+		{"an approval", "merge", ruleset(githubsim.Ruleset{Approvals: 1}), "blocked", "At least 1 approving review is required by reviewers with write access.", func(w ruled) { approve(w, "mona") }},
 		{"several rules at once", "merge", ruleset(githubsim.Ruleset{Approvals: 1, RequiredChecks: []string{"ci"}}), "blocked", "Repository rule violations found\n\nAt least 1 approving review is required by reviewers with write access.\n\nRequired status check \"ci\" is expected.\n\n", lift},
-		{"an approval of a code owner", "merge", ruleset(githubsim.Ruleset{CodeOwners: true}), "blocked", "Waiting on code owner review from acme/ops.", func(w world2) { approve(w, "olga") }},
-		{"a resolved conversation", "merge", func(w world2) {
+		{"an approval of a code owner", "merge", ruleset(githubsim.Ruleset{CodeOwners: true}), "blocked", "Waiting on code owner review from acme/ops.", func(w ruled) { approve(w, "olga") }},
+		{"a resolved conversation", "merge", func(w ruled) {
 			ruleset(githubsim.Ruleset{ResolveThreads: true})(w)
 			w.must(w.SetUnresolvedThreads("acme/shop", w.number, 2))
-		}, "blocked", "A conversation must be resolved before this pull request can be merged.", func(w world2) { w.must(w.SetUnresolvedThreads("acme/shop", w.number, 0)) }},
-		{"an up-to-date head", "merge", func(w world2) {
+		}, "blocked", "A conversation must be resolved before this pull request can be merged.", func(w ruled) { w.must(w.SetUnresolvedThreads("acme/shop", w.number, 0)) }},
+		{"an up-to-date head", "merge", func(w ruled) {
 			ruleset(githubsim.Ruleset{RequiredChecks: []string{"ci"}, Strict: true})(w)
 			w.conclude(w.state(w.number).HeadSHA, "ci", "success")
 			w.branchWith("other", file("b", "1")) // from main, then main moves
 			_, err := w.Commit(w.t.Context(), "acme/shop", "mona", "main", "Move\n", file("moved", "1"))
 			w.must(err)
-		}, "behind", "Head branch is out of date. Review and try the merge again.", func(w world2) {
+		}, "behind", "Head branch is out of date. Review and try the merge again.", func(w ruled) {
 			_, _, err := w.bot.PullRequests.UpdateBranch(w.t.Context(), "acme", "shop", w.number, nil)
-			if _, accepted := err.(*github.AcceptedError); !accepted { //nolint:errorlint // go-github's own way
+			var accepted *github.AcceptedError
+			if !errors.As(err, &accepted) {
 				w.must(err)
 			}
 			w.conclude(w.state(w.number).HeadSHA, "ci", "success")
@@ -151,7 +153,7 @@ func TestMergesMeetEveryRule(t *testing.T) {
 		{"a method", "merge", ruleset(githubsim.Ruleset{Methods: []string{"squash"}}), "clean", "Merge method not allowed: merge commits are not allowed on this branch.", lift},
 		{"the queue", "merge", ruleset(githubsim.Ruleset{Queue: &githubsim.MergeQueue{}}), "clean", "Changes must be made through the merge queue", lift},
 		{"no updates", "merge", ruleset(githubsim.Ruleset{Update: true}), "blocked", "Cannot update this protected ref.", lift},
-		{"classic: an approval", "merge", classic(githubsim.Protection{Approvals: 2}), "blocked", "At least 2 approving reviews are required by reviewers with write access.", func(w world2) {
+		{"classic: an approval", "merge", classic(githubsim.Protection{Approvals: 2}), "blocked", "At least 2 approving reviews are required by reviewers with write access.", func(w ruled) {
 			approve(w, "mona")
 			approve(w, "olga")
 		}},
@@ -161,7 +163,7 @@ func TestMergesMeetEveryRule(t *testing.T) {
 		{"classic: others only", "merge", classic(githubsim.Protection{Restricted: true, Pushers: []string{"mona"}}), "blocked", "You're not authorized to push to this branch.", classic(githubsim.Protection{Restricted: true, Pushers: []string{"promobot[bot]"}})},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			w := world2{world: newWorld(t)}
+			w := ruled{world: newWorld(t)}
 			w.must(w.CreateTeam("acme", "ops", "olga"))
 			_, err := w.Commit(t.Context(), "acme/shop", "olga", "main", "Owners\n", file("CODEOWNERS", "* @mona\n/envs/ @acme/ops\n"))
 			w.must(err)

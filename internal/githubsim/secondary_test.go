@@ -147,16 +147,16 @@ func TestSignedCommitOfAPushedTree(t *testing.T) {
 	g := w.clone(w.botToken(nil))
 	blob := g.commit("For its blob", map[string]string{"new": "1\n"})
 	tree := g.ok("rev-parse", blob+"^{tree}")
-	make := func() (*github.Commit, error) {
+	create := func() (*github.Commit, error) {
 		c, _, err := w.bot.Git.CreateCommit(ctx, "acme", "shop", &github.Commit{
 			Message: new("Promote\n\nPromotion-Id: 1"), Tree: &github.Tree{SHA: &tree}, Parents: []*github.Commit{{SHA: &w.head}},
 		}, nil)
 		return c, err
 	}
-	_, err := make()
+	_, err := create()
 	wantRefusal(t, err, 422, "Tree SHA does not exist")
 	g.ok("push", "-q", "origin", tree+":refs/promobot-trees/1")
-	made, err := make()
+	made, err := create()
 	w.must(err)
 	v := made.GetVerification()
 	if !v.GetVerified() || v.GetReason() != "valid" || made.GetCommitter().GetName() != "GitHub" || made.GetAuthor().GetName() != "promobot[bot]" {

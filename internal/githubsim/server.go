@@ -126,7 +126,8 @@ func New(o Options) (*Server, error) {
 	s.settling.init()
 	s.limits.init()
 	s.outgoing = http.Client{
-		Timeout: webhookTimeout,
+		Timeout:   webhookTimeout,
+		Transport: &http.Transport{MaxIdleConnsPerHost: maxSending},
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		},

@@ -9,6 +9,7 @@ package githubsim
 //   - Drain waits for the settler as it waits for webhooks.
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -78,7 +79,7 @@ func (s *Server) settleAutos(r *repository) {
 		if p == nil || r.deleted { // gone meanwhile
 			continue
 		}
-		if err := s.tryAuto(p); err == errBaseModified || err == errHeadModified { //nolint:errorlint // our own values
+		if err := s.tryAuto(p); errors.Is(err, errBaseModified) || errors.Is(err, errHeadModified) {
 			s.lookAgain(r)
 		}
 		// What else refuses it will be looked at again when something changes.
