@@ -13,6 +13,9 @@
 //   - The queue keeps work from being done twice; it does not make the work
 //     correct. A worker paused past its lease still acts, and what it acts on
 //     must refuse it.
+//   - What comes only as an event and must not be lost is a letter: it is stored
+//     with its wake, in one transaction, and kept until it is answered. A key
+//     does not rest while it has one, and comes before keys that have none.
 //   - Nothing here is a record of anything. A lost or broken file is replaced
 //     by an empty one, and a sweep fills it again.
 //
@@ -27,6 +30,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -47,6 +51,53 @@ type Wake struct {
 	// At is the earliest time of the run: a timer. Zero means soon: after the
 	// queue's debounce. Of several wakes the earliest counts.
 	At time.Time
+	// Letters are kept for the key's runs until they are answered.
+	Letters []Letter
+}
+
+// Letter is what an event brought that nothing else tells.
+type Letter struct {
+	// ID is the sender's, the same when the letter is sent again: of letters of
+	// one key and ID the first is kept, and the others are dropped, until
+	// KeepAnswered after it was answered. It must not be empty.
+	ID string
+	// Kind says what Body is. The queue reads neither.
+	Kind string
+	// Body is at most MaxLetter bytes long.
+	Body []byte
+	// At is when it came; zero means now. To the microsecond, in UTC.
+	At time.Time
+}
+
+const (
+	// MaxLetter bounds a letter's body, in bytes: GitHub sends no longer payloads
+	// ("Webhook events and payloads", Payload cap).
+	MaxLetter = 25 << 20
+	// KeepAnswered is how long the queue knows that a letter was answered. GitHub
+	// lists deliveries, and lets them be sent again, for three days ("Viewing
+	// webhook deliveries").
+	KeepAnswered = 7 * 24 * time.Hour
+	// lettersAtOnce bounds one answer of Letters.
+	lettersAtOnce = 100
+	// unansweredRest is when a key is due again whose run ended well but left a
+	// letter unanswered.
+	unansweredRest = time.Minute
+)
+
+// check says what is wrong with a wake.
+func (w Wake) check() error {
+	if w.Key == "" {
+		return errors.New("a wake needs a key")
+	}
+	for _, letter := range w.Letters {
+		switch {
+		case letter.ID == "":
+			return fmt.Errorf("a letter for %s has no id", w.Key)
+		case len(letter.Body) > MaxLetter:
+			return fmt.Errorf("a letter for %s is %d bytes long; the most are %d", w.Key, len(letter.Body), MaxLetter)
+		}
+	}
+	return nil
 }
 
 // Item is a claimed key.
@@ -64,7 +115,7 @@ type Item struct {
 }
 
 // Outcome says how a run ended. The zero Outcome is a success after which the
-// key rests until it is woken.
+// key rests until it is woken, unless a letter is left unanswered.
 type Outcome struct {
 	// Next is when the key is due again after a success: the worker's own
 	// timer. Zero means never.
@@ -90,11 +141,25 @@ type Stats struct {
 
 // Queue is the durable keyed table.
 type Queue interface {
-	// Wake stores all wakes in one transaction. When it returns nil they are on
-	// disk; with an error all are or none.
+	// Wake stores all wakes with their letters in one transaction. When it
+	// returns nil they are on disk; with an error all are or none.
 	Wake(ctx context.Context, wakes ...Wake) error
-	// Claim takes the key that has been due longest. Without one it returns
-	// false and the time to look again, zero if nothing is scheduled.
+	// Letters returns the key's unanswered letters, oldest first; of very many,
+	// the oldest hundred.
+	Letters(ctx context.Context, key string) ([]Letter, error)
+	// Answered ends letters of a key. What is not there, or was answered already,
+	// is no error.
+	Answered(ctx context.Context, key string, ids ...string) error
+	// Known returns those of the ids that are letters of the key, answered or not.
+	Known(ctx context.Context, key string, ids ...string) ([]string, error)
+	// Cursor returns how far something listed elsewhere was looked through, as
+	// SetCursor stored it; "" if it never did.
+	Cursor(ctx context.Context, name string) (string, error)
+	// SetCursor stores how far it was looked through.
+	SetCursor(ctx context.Context, name, value string) error
+	// Claim takes the key that has been due longest, of those with letters if
+	// there are any. Without one it returns false and the time to look again, zero
+	// if nothing is scheduled.
 	Claim(ctx context.Context) (item Item, ok bool, next time.Time, err error)
 	// Renew extends the claim's lease to Item.Lease from now, or returns
 	// ErrLeaseLost.

@@ -46,7 +46,8 @@ UPDATE work SET
 WHERE key = (
     SELECT key FROM work
     WHERE due_at <= ? AND not_before <= ? AND claimed_due IS NULL
-    ORDER BY due_at, key LIMIT 1)
+    ORDER BY EXISTS (SELECT 1 FROM letter WHERE letter.key = work.key AND answered_at IS NULL) DESC, due_at, key
+    LIMIT 1)
 RETURNING key, note, token, attempt, claimed_due`
 
 const nextChange = `
@@ -96,11 +97,15 @@ func (q *SQLite) Renew(ctx context.Context, item Item) error {
 }
 
 // due_at holds what was asked for since the claim; a success adds the worker's
-// own timer to it, anything else what the claim was to serve.
+// own timer to it, and one for letters that are left; anything else adds what the
+// claim was to serve.
 const (
 	finishSuccess = `
 UPDATE work SET
-    due_at      = CASE WHEN ?1 IS NULL THEN due_at ELSE MIN(COALESCE(due_at, ?1), ?1) END,
+    due_at      = (SELECT MIN(at) FROM (
+        SELECT due_at AS at
+        UNION ALL SELECT ?1
+        UNION ALL SELECT ?4 WHERE EXISTS (SELECT 1 FROM letter WHERE letter.key = ?2 AND answered_at IS NULL))),
     claimed_due = NULL, lease_until = 0, attempt = 0, not_before = 0
 WHERE key = ?2 AND token = ?3 AND claimed_due IS NOT NULL`
 
@@ -124,7 +129,7 @@ func (q *SQLite) Finish(ctx context.Context, item Item, outcome Outcome) error {
 		if !outcome.Next.IsZero() {
 			next = outcome.Next.UnixMicro()
 		}
-		err = q.updateClaim(ctx, finishSuccess, next, item.Key, item.Token)
+		err = q.updateClaim(ctx, finishSuccess, next, item.Key, item.Token, q.now().Add(unansweredRest).UnixMicro())
 	}
 	if err != nil {
 		return fmt.Errorf("finish %s: %w", item.Key, err)

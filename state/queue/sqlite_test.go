@@ -124,6 +124,29 @@ func TestOpenKeepsAnEarlierFile(t *testing.T) {
 	}
 }
 
+// TestOpenBringsAnEarlierVersionUpToDate: a file from before letters keeps its
+// keys and takes letters.
+func TestOpenBringsAnEarlierVersionUpToDate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "queue.db")
+	fill(t, path)
+	execute(t, path, "DROP TABLE letter; DROP TABLE cursor; DELETE FROM goose_db_version WHERE version_id = 2")
+	q, err := queue.Open(t.Context(), path, queue.Options{Debounce: -1}, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeQueue(t, q)
+	if err := q.Wake(t.Context(), queue.Wake{Key: "a", Letters: []queue.Letter{{ID: "1", Body: []byte("x")}}}); err != nil {
+		t.Fatal(err)
+	}
+	stats, err := q.Stats(t.Context())
+	if err != nil || stats.Due != 301 {
+		t.Fatalf("%d keys due, %v; want 301", stats.Due, err)
+	}
+	if letters, err := q.Letters(t.Context(), "a"); err != nil || len(letters) != 1 {
+		t.Fatalf("letters: %v, %v", letters, err)
+	}
+}
+
 func TestOpenRefusesASecondOwner(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "queue.db")
 	q, err := queue.Open(t.Context(), path, queue.Options{}, zerolog.Nop())

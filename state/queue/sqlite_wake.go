@@ -7,7 +7,6 @@ package queue
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -35,8 +34,8 @@ ON CONFLICT (key) DO UPDATE SET
 // returns an error they may have been stored or not, but never in part.
 func (q *SQLite) Wake(ctx context.Context, wakes ...Wake) error {
 	for _, wake := range wakes {
-		if wake.Key == "" {
-			return errors.New("a wake needs a key")
+		if err := wake.check(); err != nil {
+			return err
 		}
 	}
 	if err := ctx.Err(); err != nil || len(wakes) == 0 {
@@ -93,6 +92,9 @@ func (q *SQLite) upsert(ctx context.Context, tx *sql.Tx, batches []*wakeBatch) e
 				at = soon
 			}
 			if _, err := statement.ExecContext(ctx, wake.Key, wake.Note, at.UnixMicro()); err != nil {
+				return err
+			}
+			if err := q.keep(ctx, tx, wake); err != nil {
 				return err
 			}
 		}

@@ -32,8 +32,8 @@ func Child(open Open) {
 	os.Exit(1) // the child ends only by being killed
 }
 
-// work wakes ever new keys and, now and then, claims and finishes one. After
-// each acknowledged step it prints one line.
+// work wakes ever new keys, each with a letter, and, now and then, claims and
+// finishes one. After each acknowledged step it prints one line.
 func work(ctx context.Context, open Open, store string) error {
 	q, err := open(ctx, store, queue.Options{Debounce: -1, Lease: Lease, Now: time.Now})
 	if err != nil {
@@ -41,7 +41,7 @@ func work(ctx context.Context, open Open, store string) error {
 	}
 	for n := 0; ; n++ {
 		key := fmt.Sprintf("key/%d", n)
-		if err := q.Wake(ctx, queue.Wake{Key: key}); err != nil {
+		if err := q.Wake(ctx, queue.Wake{Key: key, Letters: []queue.Letter{letter("1", key)}}); err != nil {
 			return err
 		}
 		fmt.Println("woken", key)
@@ -59,6 +59,9 @@ func work(ctx context.Context, open Open, store string) error {
 		// Said beforehand: if it is killed between the commit and the line, the
 		// parent must not miss a key that was rightly finished.
 		fmt.Println("finishing", item.Key)
+		if err := q.Answered(ctx, item.Key, "1"); err != nil {
+			return err
+		}
 		if err := q.Finish(ctx, item, queue.Outcome{}); err != nil {
 			return err
 		}
@@ -95,6 +98,14 @@ func killed(t *testing.T, f *fixture) {
 			break
 		}
 		found[item.Key] = true
+		letters, err := f.q.Letters(t.Context(), item.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if whole := len(letters) == 1 && string(letters[0].Body) == item.Key; !whole && !mayBeDone[item.Key] {
+			t.Errorf("%s has lost its letter: %v", item.Key, letters)
+		}
+		f.answer(item.Key, "1")
 		f.finish(item, queue.Outcome{})
 	}
 	for key := range mustBeThere {
