@@ -192,6 +192,12 @@ func (r *localRepository) pipelineText(ctx context.Context, named, commit string
 	switch {
 	case err != nil:
 		return "", nil, unreadable("%s at %.10s: %w", config.Path, commit, err)
+	case !found && !r.isHead(ctx, commit):
+		head, err := r.Resolve(ctx, "HEAD")
+		if err != nil {
+			return "", nil, unreadable("%s: %w", printable(r.path), err)
+		}
+		return r.pipelineText(ctx, named, head, stdin)
 	case !found:
 		if _, err := os.Stat(filepath.Join(r.path, config.Path)); err == nil {
 			return "", nil, unreadable("%s is not committed at %.10s; commit it, or use it as it is with --file", config.Path, commit)
@@ -201,6 +207,12 @@ func (r *localRepository) pipelineText(ctx context.Context, named, commit string
 		return "", nil, unreadable("%s at %.10s is not a regular file; name one with --file", config.Path, commit)
 	}
 	return config.Path, text, nil
+}
+
+// isHead says whether a commit is the one that is checked out.
+func (r *localRepository) isHead(ctx context.Context, commit string) bool {
+	head, err := r.Resolve(ctx, "HEAD")
+	return err != nil || head == commit
 }
 
 // readNamed reads a file by its name, - being standard input.

@@ -29,6 +29,10 @@ are shown with the values and files they change, what is refused, and what would
 wait and for what. They are shown whatever mode the pipeline file says; who would
 merge each is said beside it.
 
+Where environments stand on branches of their own, name the branch whose commits
+are looked at with --to; the others are taken as they stand, and the pipeline
+file is that of the branch that is checked out where --to has none.
+
 Only commits are looked at: what is not committed is not planned, but for a
 pipeline file named by --file.
 
@@ -72,6 +76,7 @@ func newPlanCommand() *cobra.Command {
 		Example: `  promobot plan                              what the newest commit promotes
   promobot plan --from origin/main --to HEAD what my branch would promote
   promobot plan --file draft.yml --diff      with a pipeline file not committed yet
+  promobot plan --to env/dev                 what the newest commit of that branch promotes
   promobot plan --replay 90d                 what the last months would have been
   promobot plan --json | jq -r '.environments[].promotion.title // empty'`,
 		Args: cobra.NoArgs,
@@ -121,6 +126,9 @@ func plan(ctx context.Context, o planOptions, stdin io.Reader, stdout, stderr io
 		return err
 	}
 	if q.Repository, err = r.asked(ctx, o.to, q.To); err != nil {
+		return err
+	}
+	if q.Branches, err = r.otherBranches(ctx, q); err != nil {
 		return err
 	}
 	out := newPrinter(stdout)
@@ -180,6 +188,19 @@ func (r *localRepository) asked(ctx context.Context, revision, commit string) (p
 		}
 	}
 	return promotion.Repository{Owner: "local", Name: "local", DefaultBranch: branch, Merge: true}, nil
+}
+
+// otherBranches are the tips of the branches that the pipeline file names
+// besides the one that is looked at.
+func (r *localRepository) otherBranches(ctx context.Context, q dryrun.Options) (map[string]string, error) {
+	file, problems := config.Parse(q.FileName, q.File)
+	if len(problems) > 0 {
+		return nil, nil // said when it is planned
+	}
+	_, tips, err := r.tree(ctx, file, q.To)
+	delete(tips, "")
+	delete(tips, q.Repository.DefaultBranch)
+	return tips, err
 }
 
 // planFailed tells a pipeline file's problems from what could not be read.

@@ -53,6 +53,9 @@ type Options struct {
 	// From is the commit id whose state is adopted as the baseline. Empty: the
 	// first parent of To, or for a replay the newest commit older than Since.
 	From string
+	// Branches are the tips of the other branches that the pipeline file names:
+	// they are taken as they stand.
+	Branches map[string]string
 	// File is the pipeline file's bytes and FileName its name for problems.
 	File     []byte
 	FileName string
@@ -147,7 +150,13 @@ func (l *loop) resolve(ctx context.Context, commit string) ([]config.Pipeline, e
 	if err != nil {
 		return nil, err
 	}
-	pipelines, problems := l.file.Resolve(config.Tree{Paths: paths})
+	tree := config.Tree{Paths: paths, Default: l.world.repository.DefaultBranch, Branches: map[string][]string{}}
+	for branch, tip := range l.world.branches {
+		if tree.Branches[branch], err = l.world.Paths(ctx, tip); err != nil {
+			return nil, err
+		}
+	}
+	pipelines, problems := l.file.Resolve(tree)
 	if len(problems) > 0 {
 		return nil, &ProblemsError{Problems: problems, Commit: commit}
 	}

@@ -22,7 +22,8 @@ type world struct {
 	src        Source
 	repository promotion.Repository
 	now        time.Time
-	tip        string // of the base branch
+	tip        string            // of the base branch
+	branches   map[string]string // tips of others
 
 	chain []promotion.Commit // newest first, ending at the baseline
 	index map[string]int
@@ -54,7 +55,7 @@ type written struct {
 
 func newWorld(src Source, chain []promotion.Commit, o Options) *world {
 	w := &world{
-		src: src, repository: o.Repository, chain: chain, index: make(map[string]int, len(chain)),
+		src: src, repository: o.Repository, branches: o.Branches, chain: chain, index: make(map[string]int, len(chain)),
 		file: state.Hash("pipeline file", string(o.File))[:40], blobs: content.Blobs{},
 		listings: map[listed]content.Listing{}, refs: promotion.Refs{}, made: map[string]promotion.Commit{},
 	}
@@ -68,6 +69,9 @@ func newWorld(src Source, chain []promotion.Commit, o Options) *world {
 // Fetch returns the base branch and what the loop has pushed.
 func (w *world) Fetch(context.Context) (promotion.Refs, error) {
 	refs := maps.Clone(w.refs)
+	for branch, tip := range w.branches {
+		refs["refs/heads/"+branch] = tip
+	}
 	refs["refs/heads/"+w.repository.DefaultBranch] = w.tip
 	return refs, nil
 }

@@ -197,7 +197,7 @@ func (l *loop) environment(ctx context.Context, d *promotion.Decision, o *promot
 		return e, nil
 	}
 	p := &Promotion{
-		Title: o.Pull.Title, Merge: merge(modes[o.Key], d), Labels: o.Config.Labels,
+		Title: o.Pull.Title, Merge: merge(modes[o.Key], o, d), Labels: o.Config.Labels,
 		Kinds: words(d.Content.Kinds), Kept: d.Content.Kept, Then: onward(o.Pipeline, o.Key.Environment),
 	}
 	for _, c := range d.Content.Changes {
@@ -225,7 +225,7 @@ func words(kinds []content.Kind) []string {
 }
 
 // merge says who would merge a pull request in the file's own mode.
-func merge(m config.Mode, d *promotion.Decision) string {
+func merge(m config.Mode, o *promotion.Observed, d *promotion.Decision) string {
 	switch m {
 	case config.Observe:
 		return "mode is observe: promobot would say so and open nothing"
@@ -237,6 +237,14 @@ func merge(m config.Mode, d *promotion.Decision) string {
 		if !g.Passed {
 			return g.Text
 		}
+	}
+	switch {
+	case o.Config.Deliver == config.ByPush:
+		return "promobot pushes it to the branch, without a pull request"
+	case o.Config.Merge == config.MergeByGitHub:
+		return "GitHub merges it by itself when its rules are met"
+	case o.Config.Merge == config.MergeByQueue:
+		return "the merge queue merges it"
 	}
 	return "promobot merges it as soon as GitHub allows"
 }
