@@ -23,6 +23,7 @@ func (r *Reconciler) act(ctx context.Context, v *view, ds []promotion.Decision) 
 	if err != nil {
 		return len(v.made) > 0, err
 	}
+	acted = v.aside
 	var steps []*step
 	for _, g := range together {
 		won, err := r.pushGroup(ctx, v, g)

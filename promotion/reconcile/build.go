@@ -53,6 +53,11 @@ func (r *Reconciler) build(ctx context.Context, v *view, ds []promotion.Decision
 		if st == nil {
 			continue
 		}
+		if r.aside[st.o.Key] {
+			delete(r.aside, st.o.Key)
+			v.aside = true
+			continue
+		}
 		edits, fits, err := r.onto(ctx, v, st, laid[st.stack])
 		if err != nil {
 			return nil, nil, err

@@ -177,6 +177,9 @@ func (r *Reconciler) push(ctx context.Context, s *promotion.Snapshot, es []entry
 		case promotion.Refused:
 			r.refuse(e.observed.Key, fmt.Sprintf("GitHub refuses to write its ledger %s: %s", res.Ref, res.Reason), refusedAgain)
 		case promotion.Conflict, promotion.Bystander, promotion.Unknown:
+			if res.Status == promotion.Conflict && len(more) > 0 && len(es) > 1 {
+				r.aside[e.observed.Key] = true
+			}
 			r.o.Log.Debug().Str("ref", res.Ref).Str("reason", res.Reason).Msg("ledger moved; deciding anew")
 		}
 	}

@@ -34,6 +34,7 @@ type view struct {
 	decisions []promotion.Decision
 	jobs      map[*promotion.Observed]job
 	made      []promotion.RefUpdate // refs that this pass has made and needs no longer
+	aside     bool                  // something waits for the next pass
 
 	fresh  map[int]freshPull
 	checks map[string]headChecks // by head

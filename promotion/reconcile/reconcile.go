@@ -25,7 +25,10 @@ type Reconciler struct {
 	// conflicts counts the pushes of this run that met a base which had moved.
 	conflicts int
 	tries     map[promotion.Key]int // in a row, by environment
-	asked     asked
+	// aside are environments whose ledger moved under a push that others shared:
+	// the next one goes without them.
+	aside map[promotion.Key]bool
+	asked asked
 }
 
 // Options are what the loop is given from outside.
@@ -151,6 +154,7 @@ func (r *Reconciler) Run(ctx context.Context) (Result, error) {
 		return res, fmt.Errorf("read repository: %w", err)
 	}
 	r.conflicts, r.tries, r.asked = 0, map[promotion.Key]int{}, newAsked()
+	r.aside = map[promotion.Key]bool{}
 	for range maxPasses {
 		if err := r.pause(ctx); err != nil {
 			return res, err
