@@ -115,10 +115,11 @@ func release(first, last int, tag string) map[string]string {
 
 // folder is a repository of n files in all. Its environments dev and prod are
 // folders of so many files each; everything else is in folders of ten, a
-// kustomization and what it names, three levels deep.
+// kustomization and what it names, three levels deep. Nothing depends on what is
+// in the files that are promoted, so that none has to be read.
 func folder(n, each int) iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
-		if !yield(pipelineFile, "version: 1\nmode: propose\n"+unbounded+environments("mode: propose", "prod")+`pipelines:
+		if !yield(pipelineFile, "version: 1\nmode: propose\n"+unbounded+environments("mode: propose, allow: [create, delete, downgrade, leak, large]", "prod")+`pipelines:
   app:
     path: apps/$env
     promote: {files: "**"}
@@ -149,8 +150,8 @@ func folder(n, each int) iter.Seq2[string, string] {
 func folderFiles(environment string, n int, word string) iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		for i := range n {
-			path := fmt.Sprintf("apps/%s/part-%03d/f%02d.yaml", environment, i/100, i%100)
-			if !yield(path, fmt.Sprintf("number: %d\nword: %s\n", i, word)) {
+			path := fmt.Sprintf("apps/%s/part-%03d/f%02d.properties", environment, i/100, i%100)
+			if !yield(path, fmt.Sprintf("number=%d\nword=%s\n", i, word)) {
 				return
 			}
 		}
