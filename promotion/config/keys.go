@@ -188,7 +188,7 @@ func environmentFields() []field[environmentSpec] {
 			func(e *environmentSpec) *said[Mode] { return &e.mode }),
 		key("verify", verifyShape, "none said", "what must hold after it landed, before it travels on. `none` says that landing is enough: needed above an environment with `mode: auto`",
 			func(e *environmentSpec) *said[string] { return &e.verify }),
-		key("allow", listOf(kindShape), "none", "kinds of change that may merge by themselves in `mode: auto`: a file or value is created or deleted, a version goes down, the target was changed by someone since the last landing (drift), an added line names the source environment (leak), the change is large",
+		key("allow", listOf(kindShape), "none", "kinds of change that may merge by themselves in `mode: auto`: a file or value is created or deleted, a version goes down, the target was changed by someone since the last landing (drift), an added line names the source environment (leak), the change is large. Where downgrade, leak and large are all allowed, copied files that are no manifests and keep no value are taken over by their ids, unread",
 			func(e *environmentSpec) *said[[]said[content.Kind]] { return &e.allow }),
 		key("limits", environmentLimitsShape(), "the file's", "how much promobot opens here",
 			func(e *environmentSpec) *limitsSpec { return &e.limits }),
