@@ -63,7 +63,7 @@ func TestQuick(t *testing.T) {
 		"pushes of the scripts":            {theirs, place{2, "pushes until then"}, 5},
 		"memory is seen":                   {ours, place{2, "peak memory, git included"}, 4096},
 		"the scripts' memory is seen":      {theirs, place{2, "peak memory, git included"}, 4096},
-		"the scripts push directly":        {theirs, place{3, "pushes a promotion"}, 50},
+		"the scripts push directly":        {theirs, place{3, "pushes tried, a promotion"}, 50},
 		"windows of promobot":              {ours, place{4, "from reading the base to the branch's move p99"}, 60_000},
 		"windows of the scripts":           {theirs, place{4, "from reading the base to the branch's move p99"}, 60_000},
 		"git's own push":                   {theirs, place{4, "git's own push p99"}, 60_000},
@@ -133,13 +133,17 @@ func TestSpoiltHistories(t *testing.T) {
 	back := map[string]string{overlayPath(0, "prod"): overlay(0, "prod", firstTag)}
 	for name, c := range map[string]struct {
 		pushes []map[string]string
+		people int
 		wrong  string // "" for nothing
 	}{
-		"one commit each":          {[]map[string]string{first, second}, ""},
-		"both in one commit":       {[]map[string]string{both}, "there are 1 commits"},
-		"one is missing":           {[]map[string]string{first}, "svc-001/overlays/prod/kustomization.yaml was changed 0 times"},
-		"one was taken back":       {[]map[string]string{first, second, back}, "svc-000/overlays/prod/kustomization.yaml was changed 2 times"},
-		"something else is pushed": {[]map[string]string{first, second, {"other": "x"}}, "there are 3 commits"},
+		"one commit each":            {[]map[string]string{first, second}, 0, ""},
+		"people between them":        {[]map[string]string{release(0, 1, "1.1.0"), first, release(1, 2, "1.1.0"), second}, 2, ""},
+		"both in one commit":         {[]map[string]string{both}, 0, "changes 2 files"},
+		"one is missing":             {[]map[string]string{first}, 0, "svc-001/overlays/prod/kustomization.yaml was changed 0 times"},
+		"one was taken back":         {[]map[string]string{first, second, back}, 0, "svc-000/overlays/prod/kustomization.yaml was changed 2 times"},
+		"something else is pushed":   {[]map[string]string{first, second, {"other": "x"}}, 0, "3 files are changed"},
+		"a person's commit is gone":  {[]map[string]string{release(0, 1, "1.1.0"), first, second}, 2, "1 of people's commits are missing"},
+		"dev is changed by a script": {[]map[string]string{release(0, 1, "1.1.0"), first, second}, 0, "-1 of people's commits are missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := testWorld(t, 2)
@@ -152,7 +156,7 @@ func TestSpoiltHistories(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			wrong, err := w.spoilt(t.Context(), ours, refs["refs/heads/main"], 2, "1.1.0")
+			wrong, err := w.spoilt(t.Context(), ours, refs["refs/heads/main"], 2, c.people, "1.1.0")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -179,7 +183,7 @@ func TestScriptsPromoteWhatTheyShould(t *testing.T) {
 	if err := s.all(t.Context(), 3, 3, s.deliver); err != nil {
 		t.Fatal(err)
 	}
-	if wrong, err := w.spoilt(t.Context(), ours, refs["refs/heads/main"], 3, "1.1.0"); err != nil || len(wrong) > 0 {
+	if wrong, err := w.spoilt(t.Context(), ours, refs["refs/heads/main"], 3, 0, "1.1.0"); err != nil || len(wrong) > 0 {
 		t.Errorf("%v %v", wrong, err)
 	}
 	got, err := fetched(w.traffic.since(0))
@@ -201,6 +205,20 @@ func TestUntilEndsWithTheContext(t *testing.T) {
 	cancel()
 	if _, err := w.until(ctx, "never", func(context.Context) (bool, error) { return false, nil }); err == nil {
 		t.Error("waiting ended well")
+	}
+}
+
+func TestOtherWork(t *testing.T) {
+	before := used()
+	pid := startShell(t, "echo started; while :; do :; done")
+	for deadline := time.Now().Add(20 * time.Second); processor(pid) < 300*time.Millisecond; {
+		if time.Now().After(deadline) {
+			t.Fatal("a busy shell uses no processor")
+		}
+	}
+	// The shell has not ended, so it counts as another's work.
+	if share := before.others(); share <= 0 || share > 100 {
+		t.Errorf("others had %v %% of the machine", share)
 	}
 }
 

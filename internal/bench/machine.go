@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -81,6 +83,45 @@ func processor(pid int) time.Duration {
 		ticks += n
 	}
 	return time.Duration(ticks) * clockTick
+}
+
+// usage is processor time used so far, since some time in the past.
+type usage struct {
+	at    time.Time
+	mine  time.Duration // by this process and all that it started and that ended
+	total time.Duration // by all processes of the machine
+}
+
+// used reads the usage so far.
+func used() usage {
+	u := usage{at: time.Now()}
+	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
+		var r syscall.Rusage
+		if syscall.Getrusage(who, &r) == nil {
+			u.mine += time.Duration(r.Utime.Nano() + r.Stime.Nano())
+		}
+	}
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return u
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	for i, field := range strings.Fields(strings.TrimPrefix(line, "cpu ")) {
+		if n, err := strconv.ParseInt(field, 10, 64); err == nil && i < 8 && i != 3 && i != 4 { // neither idle nor waiting
+			u.total += time.Duration(n) * clockTick
+		}
+	}
+	return u
+}
+
+// others is the share of the machine in percent that was used by others since.
+func (u usage) others() float64 {
+	now := used()
+	all := now.at.Sub(u.at).Seconds() * float64(runtime.NumCPU())
+	if all <= 0 {
+		return 0
+	}
+	return max(0, 100*((now.total-u.total)-(now.mine-u.mine)).Seconds()/all)
 }
 
 // sampling is how often memory is looked at: git processes live longer.

@@ -178,11 +178,12 @@ func (b *bench) runAll(ctx context.Context) (err error) {
 		b.number = one.number
 		b.report.section(one.number, one.title)
 		b.say("%d. %s", one.number, one.title)
-		begun := time.Now()
+		before := used()
 		if err := one.run(ctx, b); err != nil {
 			return fmt.Errorf("bench %d: %w", one.number, err)
 		}
-		b.say("   took %v", time.Since(begun).Round(time.Second))
+		b.report.last().Others = before.others()
+		b.say("   took %v", time.Since(before.at).Round(time.Second))
 	}
 	return nil
 }

@@ -29,10 +29,16 @@ type report struct {
 	Benches   []section `json:"benches"`
 }
 
+// disturbed is the share of other work, in percent, that is told.
+const disturbed = 10
+
 // section is one bench.
 type section struct {
 	Number int    `json:"number"`
 	Title  string `json:"title"`
+	// Others is the share of the machine's processors, in percent, that other
+	// work had meanwhile.
+	Others float64 `json:"others_percent"`
 	// Wide prints a row for each case, with a column for each measure.
 	Wide  bool     `json:"-"`
 	Rows  []figure `json:"figures"`
@@ -134,6 +140,9 @@ func (r *report) table(w io.Writer) {
 			}
 		}
 		writeTable(w, rows)
+		if s.Others > disturbed {
+			fmt.Fprintf(w, "\nOther work had %s %% of the machine meanwhile: the times are worth less.\n", number(s.Others))
+		}
 		for _, n := range s.Notes {
 			fmt.Fprintf(w, "\n%s\n", n)
 		}

@@ -18,7 +18,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -34,7 +33,6 @@ type scripting struct {
 	mu        sync.Mutex
 	running   map[int]bool // pids of git
 	processor time.Duration
-	retries   atomic.Int64
 }
 
 func (w *world) scripting(repository string, change func(job int) (path, old, new string)) (*scripting, error) {
@@ -192,7 +190,6 @@ func (s *scripting) deliver(ctx context.Context, job int) (err error) {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		s.retries.Add(1)
 		if err := s.git(ctx, job, dir, "pull", "--quiet", "--rebase", "origin", "main"); err != nil {
 			return err
 		}
