@@ -16,8 +16,9 @@ import (
 // wanted is what an event asks for, with the reason if that is nothing.
 type wanted struct {
 	repositories []Repository
-	sweep        bool   // repositories unknown: look at all
-	ignored      string // why the event cannot matter
+	letters      []Letter // for the one repository, which is looked at after them
+	sweep        bool     // repositories unknown: look at all
+	ignored      string   // why the event cannot matter
 }
 
 func ignore(reason string) wanted { return wanted{ignored: reason} }
@@ -69,8 +70,9 @@ func wakeAll(installationID int64, listed []repositoryPayload) (wanted, error) {
 // handler makes a rule go-githubapp's EventHandler.
 type handler struct {
 	events []string
-	wants  func(payload []byte) (wanted, error)
+	wants  func(delivery string, payload []byte) (wanted, error)
 	waker  Waker
+	mail   Mail
 	sweep  func()
 }
 
@@ -79,16 +81,20 @@ var _ githubapp.EventHandler = handler{}
 // Handles lists the events the rule is for.
 func (h handler) Handles() []string { return h.events }
 
-// Handle wakes what the event wants looked at.
-func (h handler) Handle(ctx context.Context, _, _ string, payload []byte) error {
-	w, err := h.wants(payload)
+// Handle keeps the event's letters, or wakes what it wants looked at.
+func (h handler) Handle(ctx context.Context, _, delivery string, payload []byte) error {
+	w, err := h.wants(delivery, payload)
 	if err != nil {
 		return err
 	}
-	if len(w.repositories) > 0 {
-		if err := h.waker.Wake(ctx, w.repositories...); err != nil {
-			return err
-		}
+	switch {
+	case len(w.letters) > 0:
+		err = h.mail.Post(ctx, w.repositories[0], w.letters...)
+	case len(w.repositories) > 0:
+		err = h.waker.Wake(ctx, w.repositories...)
+	}
+	if err != nil {
+		return err
 	}
 	if w.sweep {
 		h.sweep()

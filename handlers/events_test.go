@@ -31,8 +31,15 @@ func TestWhichEventsWake(t *testing.T) {
 		{"a commit status", "status", bodyOf(`{"state":"success",%s}`, common), one, 0},
 		{"a deployment's status", "deployment_status", bodyOf(`{"action":"created",%s}`, common), one, 0},
 		{"a release", "release", bodyOf(`{"action":"published",%s}`, common), one, 0},
-		{"a dispatch", "repository_dispatch", bodyOf(`{"action":"anything",%s}`, common), one, 0},
+		{"a tag moves", "push", bodyOf(`{"ref":"refs/tags/v1",%s}`, common), one, 0},
+		{"a tag appears", "create", bodyOf(`{"ref_type":"tag","ref":"v1",%s}`, common), one, 0},
 		{"a merge queue's group", "merge_group", bodyOf(`{"action":"checks_requested",%s}`, common), one, 0},
+		{"a merge queue gives up", "merge_group", bodyOf(`{"action":"destroyed","reason":"dequeued",%s}`, common), one, 0},
+
+		{"auto-merge is turned on", "pull_request", bodyOf(`{"action":"auto_merge_enabled",%s}`, common), one, 0},
+		{"auto-merge is turned off", "pull_request", bodyOf(`{"action":"auto_merge_disabled",%s}`, common), one, 0},
+		{"a pull request enters the queue", "pull_request", bodyOf(`{"action":"enqueued",%s}`, common), one, 0},
+		{"a pull request leaves the queue", "pull_request", bodyOf(`{"action":"dequeued",%s}`, common), one, 0},
 
 		{"a pull request is merged", "pull_request", bodyOf(`{"action":"closed",%s}`, common), one, 0},
 		{"a pull request is labeled", "pull_request", bodyOf(`{"action":"labeled",%s}`, common), one, 0},
@@ -130,7 +137,7 @@ func TestRecordedWebhooks(t *testing.T) {
 			if status, text := f.answer(delivery(t.Context(), one.Event, body)); status/100 != 2 {
 				t.Errorf("recording %d, %s (installed: %v): answered %d %s", n, one.Event, installed, status, text)
 			}
-			if installed && len(f.woken) > 0 {
+			if installed && len(f.woken)+len(f.posted) > 0 {
 				woken[one.Event] = true
 			}
 			if strings.Contains(f.log.String(), "Codertocat") {

@@ -4,14 +4,9 @@
 package handlers
 
 var alwaysEvents = []string{
-	"push",   // a base, a promotion's branch, or the pipeline file
-	"create", // a branch or tag: a base appears, a source offers
-	"delete", // a branch or tag: a promotion's head is gone
 	"status", // commit statuses are evidence
 	"deployment_status",
-	"release",
-	"repository_dispatch",
-	"merge_group",
+	"merge_group", // a merge queue builds, or gives up, a group
 }
 
 func onAlways(payload []byte) (wanted, error) {

@@ -4,12 +4,14 @@
 // Rules:
 //
 //   - An event only says "look at this repository again". No fact is ever read
-//     from a payload; what is taken from it is where to look.
+//     from a payload; what is taken from it is where to look. What comes as an
+//     event alone, a repository_dispatch, is kept as a letter, and is read where
+//     it is dealt with.
 //   - A handler decodes, delegates and returns. Which repositories an event wakes
 //     is a pure function of its payload, one file per subject.
-//   - A webhook is answered 2xx only when its wake is stored. GitHub does not
-//     send a failed delivery again by itself (docs: "Handling failed webhook
-//     deliveries"); the sweep makes up for what never arrives.
+//   - A webhook is answered 2xx only when its wake or letter is stored. GitHub
+//     does not send a failed delivery again by itself (docs: "Handling failed
+//     webhook deliveries"); the sweep makes up for what never arrives.
 //   - Neither logs nor answers hold a secret or a payload.
 package handlers
 

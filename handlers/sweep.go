@@ -34,6 +34,7 @@ type SweepWaker interface {
 type Sweeper struct {
 	installed Installed
 	waker     SweepWaker
+	missed    *Missed
 	interval  time.Duration
 	metrics   *Metrics
 	log       zerolog.Logger
@@ -50,11 +51,13 @@ const (
 	firstRetry = 5 * time.Second
 )
 
-// NewSweeper returns a sweeper for Run.
-func NewSweeper(installed Installed, waker SweepWaker, interval time.Duration, metrics *Metrics, log zerolog.Logger) *Sweeper {
+// NewSweeper returns a sweeper for Run. After the repositories it looks for
+// missed letters, unless missed is nil.
+func NewSweeper(installed Installed, waker SweepWaker, missed *Missed, interval time.Duration, metrics *Metrics, log zerolog.Logger) *Sweeper {
 	return &Sweeper{
 		installed: installed,
 		waker:     waker,
+		missed:    missed,
 		interval:  interval,
 		metrics:   metrics,
 		log:       log,
@@ -129,6 +132,11 @@ func (s *Sweeper) sweep(ctx context.Context) error {
 		return err
 	}
 	s.swept.Store(true)
+	if s.missed != nil {
+		if err := s.missed.Look(ctx); err != nil {
+			failures = append(failures, err)
+		}
+	}
 	result := "complete"
 	if len(failures) > 0 {
 		result = "partial"

@@ -77,7 +77,7 @@ func sweeping(t *testing.T, e *estate, registry *prometheus.Registry, test func(
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		s := handlers.NewSweeper(e, e, 5*time.Minute, handlers.NewMetrics(registry), zerolog.Nop())
+		s := handlers.NewSweeper(e, e, nil, 5*time.Minute, handlers.NewMetrics(registry), zerolog.Nop())
 		if s.Ready(ctx) == nil {
 			t.Error("ready before the first sweep")
 		}

@@ -39,14 +39,17 @@ const (
 	signaturePrefix = "sha256="
 )
 
-// WebhookOptions are what the webhook handler needs; all are required.
+// WebhookOptions are what the webhook handler needs; all but Followers are
+// required.
 type WebhookOptions struct {
-	Secret  []byte // the App's webhook secret
-	AppID   int64  // to know the App's own events
-	Waker   Waker
-	Sweep   func() // asks for a sweep soon; does not wait
-	Metrics *Metrics
-	Log     zerolog.Logger
+	Secret    []byte // the App's webhook secret
+	AppID     int64  // to know the App's own events
+	Waker     Waker
+	Mail      Mail
+	Followers Followers // of a repository that versions come from; nil: none
+	Sweep     func()    // asks for a sweep soon; does not wait
+	Metrics   *Metrics
+	Log       zerolog.Logger
 }
 
 // webhook is the front handler.
@@ -59,7 +62,7 @@ type webhook struct {
 
 // NewWebhook returns the handler for POST WebhookRoute. It answers:
 //
-//	200  woken, or ping           401  not authentic
+//	200  woken, kept, or ping     401  not authentic
 //	202  ignored, with the reason 405  not a POST
 //	400  not JSON, or not what    413  longer than 25 MB
 //	     the event has            415  not application/json
@@ -72,6 +75,9 @@ func NewWebhook(options WebhookOptions) (http.Handler, error) {
 	h.refusals = options.Log.Sample(&zerolog.BurstSampler{Burst: 20, Period: time.Minute})
 	rules := []githubapp.EventHandler{
 		h.rule(onAlways, alwaysEvents...),
+		h.rule(onRef(options.Followers), "push", "create", "delete"), // of bases, promotions' branches, tags, the pipeline file
+		h.rule(onRelease(options.Followers), "release"),
+		h.ruleFor(onDispatch, "repository_dispatch"),
 		h.rule(onPullRequest, "pull_request"),
 		h.rule(onPullRequestReview, "pull_request_review"),
 		h.rule(onCheckRun(options.AppID), "check_run"),
@@ -86,11 +92,16 @@ func NewWebhook(options WebhookOptions) (http.Handler, error) {
 	return h, nil
 }
 
+// rule is ruleFor events whose delivery's id does not matter.
 func (h *webhook) rule(wants func([]byte) (wanted, error), events ...string) handler {
+	return h.ruleFor(func(_ string, payload []byte) (wanted, error) { return wants(payload) }, events...)
+}
+
+func (h *webhook) ruleFor(wants func(delivery string, payload []byte) (wanted, error), events ...string) handler {
 	for _, event := range events {
 		h.known[event] = true
 	}
-	return handler{events: events, wants: wants, waker: h.options.Waker, sweep: h.options.Sweep}
+	return handler{events: events, wants: wants, waker: h.options.Waker, mail: h.options.Mail, sweep: h.options.Sweep}
 }
 
 // refusal is an answer to a delivery that is not taken. The text is for whoever
@@ -198,7 +209,7 @@ func (h *webhook) failed(w http.ResponseWriter, r *http.Request, err error) {
 		h.count(r, "failed")
 		h.options.Log.Error().Err(err).Str("event", h.eventName(r)).Str("delivery", deliveryID(r)).Msg("A webhook's wake could not be stored")
 		w.Header().Set("Retry-After", "60")
-		http.Error(w, "The wake could not be stored. Nothing is lost: the next sweep looks at every repository.", http.StatusServiceUnavailable)
+		http.Error(w, "This could not be stored. Nothing is lost: the next sweep looks at every repository, and at the deliveries that failed.", http.StatusServiceUnavailable)
 	}
 }
 
@@ -213,6 +224,9 @@ func (h *webhook) handled(w http.ResponseWriter, r *http.Request, event string, 
 		status, result, text = http.StatusAccepted, "unknown", "ignored: promobot has no use for this event"
 	case became.ignored != "":
 		status, result, text = http.StatusAccepted, "ignored", "ignored: "+became.ignored
+	case len(became.letters) > 0:
+		result, text = "kept", "kept until it is dealt with"
+		h.options.Metrics.letters.WithLabelValues("webhook").Add(float64(len(became.letters)))
 	case became.sweep:
 		text = "all repositories will be looked at"
 	default:

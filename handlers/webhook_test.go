@@ -30,11 +30,25 @@ const (
 	appID  = 7
 )
 
-// recorder is a Waker that remembers, and fails when told to.
+// recorder is a Waker, and Mail, that remembers, and fails when told to.
 type recorder struct {
-	mu    sync.Mutex
-	woken []handlers.Repository
-	fail  error
+	mu     sync.Mutex
+	woken  []handlers.Repository
+	posted map[handlers.Repository][]handlers.Letter
+	fail   error
+}
+
+func (r *recorder) Post(_ context.Context, repository handlers.Repository, letters ...handlers.Letter) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.fail != nil {
+		return r.fail
+	}
+	if r.posted == nil {
+		r.posted = map[handlers.Repository][]handlers.Letter{}
+	}
+	r.posted[repository] = append(r.posted[repository], letters...)
+	return nil
 }
 
 func (r *recorder) Wake(_ context.Context, repositories ...handlers.Repository) error {
@@ -51,21 +65,24 @@ func (r *recorder) Wake(_ context.Context, repositories ...handlers.Repository) 
 type front struct {
 	http.Handler
 	recorder
-	registry *prometheus.Registry
-	log      bytes.Buffer
-	sweeps   int
+	registry  *prometheus.Registry
+	log       bytes.Buffer
+	sweeps    int
+	followers map[string][]handlers.Repository // by owner/name
 }
 
 func newFront(t testing.TB) *front {
 	t.Helper()
 	f := &front{registry: prometheus.NewRegistry()}
 	handler, err := handlers.NewWebhook(handlers.WebhookOptions{
-		Secret:  []byte(secret),
-		AppID:   appID,
-		Waker:   &f.recorder,
-		Sweep:   func() { f.sweeps++ },
-		Metrics: handlers.NewMetrics(f.registry),
-		Log:     zerolog.New(&f.log),
+		Secret:    []byte(secret),
+		AppID:     appID,
+		Waker:     &f.recorder,
+		Mail:      &f.recorder,
+		Followers: func(owner, name string) []handlers.Repository { return f.followers[owner+"/"+name] },
+		Sweep:     func() { f.sweeps++ },
+		Metrics:   handlers.NewMetrics(f.registry),
+		Log:       zerolog.New(&f.log),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -41,6 +41,11 @@ type Reconcile func(ctx context.Context, repository handlers.Repository) (next t
 type Parts struct {
 	App       App
 	Reconcile Reconcile
+	Deliver   Deliver // of letters; without it they wait
+	// Deliveries lists what GitHub tried to deliver; optional.
+	Deliveries handlers.Deliveries
+	// Followers are the repositories that versions of another go to; optional.
+	Followers handlers.Followers
 	Close     func() error // after all work has ended; optional
 }
 
@@ -102,8 +107,12 @@ func (p *Program) Run(ctx context.Context) (err error) {
 
 	metrics := handlers.NewMetrics(registry)
 	waker := queueWaker{work}
-	sweeper := handlers.NewSweeper(parts.App, waker, p.config.SweepInterval, metrics, p.log)
-	site, err := p.site(siteParts{work, parts.App, waker, sweeper, metrics, registry})
+	var missed *handlers.Missed
+	if parts.Deliveries != nil {
+		missed = &handlers.Missed{Deliveries: parts.Deliveries, Mail: queueMail{work}, Metrics: metrics, Log: p.log}
+	}
+	sweeper := handlers.NewSweeper(parts.App, waker, missed, p.config.SweepInterval, metrics, p.log)
+	site, err := p.site(siteParts{work, parts, waker, sweeper, metrics, registry})
 	if err != nil {
 		return err
 	}
@@ -111,7 +120,7 @@ func (p *Program) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("server.address: %w", err)
 	}
-	return p.serve(ctx, listener, site, sweeper, p.pool(work, parts.Reconcile, registry))
+	return p.serve(ctx, listener, site, sweeper, p.pool(work, parts, registry))
 }
 
 // queueOptions: the queue takes a negative debounce for none, the configuration
@@ -195,31 +204,22 @@ func (p *Program) stop(ctx context.Context, server *http.Server, loops *sync.Wai
 	return errors.Join(failures...)
 }
 
-// pool runs reconcile for each repository that is due.
-func (p *Program) pool(work queue.Queue, reconcile Reconcile, registerer prometheus.Registerer) queue.Pool {
+// pool runs what is due: looks at repositories, and letters.
+func (p *Program) pool(work queue.Queue, parts Parts, registerer prometheus.Registerer) queue.Pool {
 	return queue.Pool{
 		Queue:   work,
 		Workers: p.config.Workers,
 		Grace:   p.config.StopGrace,
 		Log:     p.log,
 		Observe: newRunMetrics(registerer).observe,
-		Handle: func(ctx context.Context, item queue.Item) (time.Time, error) {
-			repository, err := handlers.ParseRepository(item.Key, item.Note)
-			if err != nil {
-				// Nothing will ever make sense of it; the sweep wakes what it meant.
-				p.log.Error().Err(err).Msg("A key of the queue names no repository and is dropped")
-				return time.Time{}, nil
-			}
-			log := p.log.With().Str("repository", repository.Owner+"/"+repository.Name).Logger()
-			return reconcile(log.WithContext(ctx), repository)
-		},
+		Handle:  p.handle(work, parts),
 	}
 }
 
 // siteParts are what the program's pages are made of.
 type siteParts struct {
 	work     queue.Queue
-	app      App
+	parts    Parts
 	waker    queueWaker
 	sweeper  *handlers.Sweeper
 	metrics  *handlers.Metrics
@@ -229,12 +229,14 @@ type siteParts struct {
 // site is everything that is answered over HTTP.
 func (p *Program) site(parts siteParts) (http.Handler, error) {
 	webhook, err := handlers.NewWebhook(handlers.WebhookOptions{
-		Secret:  []byte(p.config.GitHub.WebhookSecret.Reveal()),
-		AppID:   p.config.GitHub.AppID,
-		Waker:   parts.waker,
-		Sweep:   parts.sweeper.Nudge,
-		Metrics: parts.metrics,
-		Log:     p.log,
+		Secret:    []byte(p.config.GitHub.WebhookSecret.Reveal()),
+		AppID:     p.config.GitHub.AppID,
+		Waker:     parts.waker,
+		Mail:      queueMail{parts.work},
+		Followers: parts.parts.Followers,
+		Sweep:     parts.sweeper.Nudge,
+		Metrics:   parts.metrics,
+		Log:       p.log,
 	})
 	if err != nil {
 		return nil, err
@@ -245,7 +247,7 @@ func (p *Program) site(parts siteParts) (http.Handler, error) {
 			return err
 		}},
 		handlers.Remembered(handlers.Check{Name: "git", Ready: gitCheck(p.config.Git.Path)}, 10*time.Minute),
-		handlers.Remembered(handlers.Check{Name: "github", Ready: parts.app.Authenticated}, time.Minute),
+		handlers.Remembered(handlers.Check{Name: "github", Ready: parts.parts.App.Authenticated}, time.Minute),
 		handlers.Check{Name: "sweep", Ready: parts.sweeper.Ready},
 	)
 	mux := http.NewServeMux()

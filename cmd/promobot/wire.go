@@ -59,8 +59,14 @@ func wireAt(now func() time.Time, config Config, log zerolog.Logger, metrics pro
 	if err != nil {
 		return Parts{}, fmt.Errorf("git: %w", err)
 	}
-	l := &loops{config: config, app: app, mirrors: mirrors, keys: keys, log: log, now: now, byID: map[int64]*loop{}}
-	return Parts{App: installed{app}, Reconcile: l.reconcile, Close: mirrors.Close}, nil
+	l := &loops{
+		config: config, app: app, mirrors: mirrors, keys: keys, log: log, now: now,
+		followers: followers{bySource: map[string][]handlers.Repository{}}, byID: map[int64]*loop{}, clerks: map[int64]*loop{},
+	}
+	return Parts{
+		App: installed{app}, Reconcile: l.reconcile, Deliver: l.deliver,
+		Deliveries: installed{app}, Followers: l.followers.of, Close: mirrors.Close,
+	}, nil
 }
 
 // userAgent names the program and its version, as GitHub asks of every client.
@@ -114,17 +120,20 @@ func (i installed) Repositories(ctx context.Context, installation int64) ([]hand
 func (i installed) Authenticated(ctx context.Context) error { return i.app.Ready(ctx) }
 
 // loops are the repositories' loops of this process. The queue sees to it that
-// each is run by one worker at a time.
+// each is run by one worker at a time; a repository's letters are run beside it,
+// by a loop of their own on the same mirror.
 type loops struct {
-	config  Config
-	app     *github.App
-	mirrors *gitrepo.Store
-	keys    state.Keys
-	log     zerolog.Logger
-	now     func() time.Time
+	config    Config
+	app       *github.App
+	mirrors   *gitrepo.Store
+	keys      state.Keys
+	log       zerolog.Logger
+	now       func() time.Time
+	followers followers
 
-	mu   sync.Mutex
-	byID map[int64]*loop
+	mu     sync.Mutex
+	byID   map[int64]*loop
+	clerks map[int64]*loop // for letters
 }
 
 // loop is one repository's.
@@ -140,24 +149,33 @@ func addressOf(r *github.Repository) string {
 	return owner + "/" + name
 }
 
-func (l *loops) reconcile(ctx context.Context, at handlers.Repository) (time.Time, error) {
+func (l *loops) login(ctx context.Context) (string, error) {
 	login, err := l.app.Login(ctx)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("who the App is: %w", err)
+		return "", fmt.Errorf("who the App is: %w", err)
 	}
-	result, err := l.of(at, login).Run(ctx)
+	return login, nil
+}
+
+func (l *loops) reconcile(ctx context.Context, at handlers.Repository) (time.Time, error) {
+	login, err := l.login(ctx)
+	if err != nil {
+		return until(err), err
+	}
+	result, err := l.of(l.byID, at, login).Run(ctx)
+	l.followers.follow(at, result.Snapshot)
 	if err != nil {
 		return until(err), err
 	}
 	return result.Next, nil
 }
 
-// of is a repository's loop. A repository that moved or was installed anew
-// begins with an empty memory; its mirror stays.
-func (l *loops) of(at handlers.Repository, login string) *loop {
+// of is a repository's loop, one of those known. A repository that moved or was
+// installed anew begins with an empty memory; its mirror stays.
+func (l *loops) of(all map[int64]*loop, at handlers.Repository, login string) *loop {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	known := l.byID[at.ID]
+	known := all[at.ID]
 	if known != nil && known.told == at && addressOf(known.repository) == known.address {
 		return known
 	}
@@ -178,9 +196,9 @@ func (l *loops) of(at handlers.Repository, login string) *loop {
 	fresh := &loop{told: at, repository: repository, address: address, Reconciler: reconcile.New(repository, git, reconcile.Options{
 		App: login, Author: l.author(login), Keys: l.keys, Now: l.now, Nonce: rand.Text,
 		Concurrency: requestsAtATime,
-		Log: l.log.With().Str("repository", address).Logger(),
+		Log:         l.log.With().Str("repository", address).Logger(),
 	})}
-	l.byID[at.ID] = fresh
+	all[at.ID] = fresh
 	return fresh
 }
 
