@@ -106,6 +106,10 @@ func revisions(s *promotion.Snapshot, ds []promotion.Decision) []texts.Revision 
 		if st := o.Ledger.State; st != nil && st.Promotion != nil && (!st.Promotion.Status.Ended() || s.Now.Sub(o.Ledger.At) < shownFor) {
 			add(st.Promotion.Revision, o.Key.Pipeline)
 		}
+		if st := o.Ledger.State; st != nil && st.Landing != nil && s.Now.Sub(st.Landing.Time) < shownFor {
+			// The next one may have been claimed in the same run.
+			add(st.Landing.Revision, o.Key.Pipeline)
+		}
 	}
 	var out []texts.Revision
 	for _, revision := range order {
