@@ -26,6 +26,7 @@ type Config struct {
 	StopGrace     time.Duration `key:"stop_grace"`     // for running work, when told to stop
 	Queue         QueueConfig   `key:"queue"`
 	Git           GitConfig     `key:"git"`
+	Push          PushConfig    `key:"push"`
 	Limits        LimitsConfig  `key:"limits"`
 	Log           LogConfig     `key:"log"`
 }
@@ -57,8 +58,16 @@ type GitConfig struct {
 	Processes    int           `key:"processes"`
 	Timeout      time.Duration `key:"timeout"`
 	CloneTimeout time.Duration `key:"clone_timeout"`
+	MaxDisk      Bytes         `key:"max_disk"`     // of all mirrors; 0: no bound
 	AuthorName   string        `key:"author_name"`  // "": the App's bot user
 	AuthorEmail  string        `key:"author_email"` // "": the App's bot user's
+}
+
+// PushConfig is what happens to a push that meets a branch which has moved.
+type PushConfig struct {
+	Attempts   int           `key:"attempts"` // in a row
+	Backoff    time.Duration `key:"backoff"`  // at most, before the second; it doubles
+	MaxBackoff time.Duration `key:"max_backoff"`
 }
 
 // LimitsConfig paces writes; 0 does not pace.
@@ -83,7 +92,8 @@ func defaultConfig() Config {
 		SweepInterval: 5 * time.Minute,
 		StopGrace:     20 * time.Second,
 		Queue:         QueueConfig{Debounce: time.Second},
-		Git:           GitConfig{Path: "git", Processes: 8, Timeout: 5 * time.Minute, CloneTimeout: 30 * time.Minute},
+		Git:           GitConfig{Path: "git", Processes: 8, Timeout: 5 * time.Minute, CloneTimeout: 30 * time.Minute, MaxDisk: 10e9},
+		Push:          PushConfig{Attempts: 10, Backoff: 200 * time.Millisecond, MaxBackoff: 10 * time.Second},
 		// GitHub's own limits (docs: "Rate limits for the REST API", secondary
 		// limits; "Repository limits").
 		Limits: LimitsConfig{WritesPerMinute: 80, PushesPerMinute: 6},

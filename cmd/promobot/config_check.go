@@ -35,11 +35,17 @@ func (l *loader) check() {
 	l.between("git.processes", int64(c.Git.Processes), 1, 256)
 	l.lasting("git.timeout", c.Git.Timeout, time.Second, 24*time.Hour)
 	l.lasting("git.clone_timeout", c.Git.CloneTimeout, time.Second, 24*time.Hour)
+	if least := Bytes(100e6); c.Git.MaxDisk != 0 && c.Git.MaxDisk < least {
+		l.problem(l.where("git.max_disk"), "git.max_disk: %v is less than %v, which is hardly one mirror; write 0 for no bound", c.Git.MaxDisk, least)
+	}
 	l.checkAuthor("git.author_name", c.Git.AuthorName)
 	l.checkAuthor("git.author_email", c.Git.AuthorEmail)
 	if (c.Git.AuthorName == "") != (c.Git.AuthorEmail == "") {
 		l.problem(l.where("git.author_name"), "git.author_name and git.author_email go together; set both or neither")
 	}
+	l.between("push.attempts", int64(c.Push.Attempts), 1, 100)
+	l.lasting("push.backoff", c.Push.Backoff, 0, time.Minute)
+	l.lasting("push.max_backoff", c.Push.MaxBackoff, c.Push.Backoff, 10*time.Minute)
 	l.between("limits.writes_per_minute", int64(c.Limits.WritesPerMinute), 0, 100_000)
 	l.between("limits.pushes_per_minute", int64(c.Limits.PushesPerMinute), 0, 100_000)
 	if !slices.Contains([]string{"trace", "debug", "info", "warn", "error"}, c.Log.Level) {

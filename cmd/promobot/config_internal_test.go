@@ -154,6 +154,16 @@ func TestLoadConfig(t *testing.T) {
 			func(c *Config) { c.Limits, c.Queue.Debounce = LimitsConfig{}, 0 },
 		},
 		{
+			"room on the disk, and patience", "git: {max_disk: 512 MiB}\npush: {attempts: 3, backoff: 0s, max_backoff: 1m}", append(required(), "PROMOBOT_PUSH_BACKOFF=1s"),
+			func(c *Config) {
+				c.Git.MaxDisk, c.Push = 512<<20, PushConfig{Attempts: 3, Backoff: time.Second, MaxBackoff: time.Minute}
+			},
+		},
+		{
+			"no bound on the disk", "", append(required(), "PROMOBOT_GIT_MAX_DISK=0"),
+			func(c *Config) { c.Git.MaxDisk = 0 },
+		},
+		{
 			"an API's address without its last slash", "github: {api_url: 'https://github.acme.example/api/v3'}", required(),
 			func(c *Config) { c.GitHub.APIURL = "https://github.acme.example/api/v3/" },
 		},
@@ -205,6 +215,14 @@ func TestLoadConfigRefuses(t *testing.T) {
 		{"several problems at once", "workers: many\nsrever: {}\n", nil, []string{":1:10: workers", ":2:1: there is no setting srever; did you mean server?"}},
 		{"a file too long", "# " + strings.Repeat("x", maxConfigFile), nil, []string{"longer than"}},
 
+		{"a size without unit", "git: {max_disk: 10}\n", nil, []string{`:1:17: git.max_disk: "10" is not a size; write a whole number with its unit, such as 500MB or 10GB`}},
+		{"a size below zero", "git: {max_disk: -1GB}\n", nil, []string{"is not a size"}},
+		{"half a size", "git: {max_disk: 1.5GB}\n", nil, []string{"is not a size"}},
+		{"a size beyond all disks", "git: {max_disk: 99999999999TB}\n", nil, []string{"is not a size"}},
+		{"a size of another kind", "git: {max_disk: 5m}\n", nil, []string{"is not a size"}},
+		{"room for nothing", "git: {max_disk: 1MB}\n", nil, []string{"git.max_disk: 1MB is less than 100MB"}},
+		{"no attempt", "push: {attempts: 0}\n", nil, []string{"push.attempts: 0 is not between 1 and 100"}},
+		{"a longest wait below the first", "push: {backoff: 20s}\n", nil, []string{"push.max_backoff: 10s is not between 20s and 10m0s"}},
 		{"too few workers", "workers: 0\n", nil, []string{"config.yml:1:1: workers: 0 is not between 1 and 256"}},
 		{"too many sweeps", "sweep_interval: 1s\n", nil, []string{"sweep_interval: 1s is not between 10s and 24h0m0s"}},
 		{"in a variable", "", []string{"PROMOBOT_WORKERS=0"}, []string{"PROMOBOT_WORKERS: workers: 0 is not between"}},
@@ -302,6 +320,20 @@ func TestAddressesOfGitHub(t *testing.T) {
 				t.Errorf("people see it at %q, want %q", got, c.web)
 			}
 		})
+	}
+}
+
+func TestSizesAreReadAsTheyAreWritten(t *testing.T) {
+	for text, want := range map[string]Bytes{
+		"10GB": 10e9, "10gb": 10e9, "1 GiB": 1 << 30, "500MB": 500e6, "3TB": 3e12, "2TiB": 2 << 40, "7KB": 7e3, "1KiB": 1 << 10, "9B": 9, "0": 0,
+	} {
+		got, err := parseBytes(text)
+		if err != nil || got != want {
+			t.Errorf("%s is %d, %v; want %d", text, got, err, want)
+		}
+		if again, err := parseBytes(got.String()); err != nil || again != want {
+			t.Errorf("%s is written as %s, and read as %d, %v", text, got, again, err)
+		}
 	}
 }
 

@@ -69,6 +69,12 @@ func (s setting) set(text string) error {
 			return fmt.Errorf("%q is not a whole number", text)
 		}
 		*into = n
+	case *Bytes:
+		size, err := parseBytes(text)
+		if err != nil {
+			return err
+		}
+		*into = size
 	case *time.Duration:
 		d, err := time.ParseDuration(text)
 		if err != nil {

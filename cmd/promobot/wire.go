@@ -53,14 +53,14 @@ func wireAt(now func() time.Time, config Config, log zerolog.Logger, metrics pro
 	}
 	mirrors, err := gitrepo.New(gitrepo.Options{
 		Dir: filepath.Join(config.DataDir, "mirrors"), Git: config.Git.Path, Processes: config.Git.Processes,
-		Timeout: config.Git.Timeout, CloneTimeout: config.Git.CloneTimeout,
+		Timeout: config.Git.Timeout, CloneTimeout: config.Git.CloneTimeout, MaxDisk: int64(config.Git.MaxDisk), Evicted: seen.evicted,
 		PushesPerMinute: config.Limits.PushesPerMinute, Logger: log, Observer: seen.git,
 	})
 	if err != nil {
 		return Parts{}, fmt.Errorf("git: %w", err)
 	}
 	l := &loops{
-		config: config, app: app, mirrors: mirrors, keys: keys, log: log, now: now,
+		config: config, app: app, mirrors: mirrors, keys: keys, log: log, now: now, seen: seen,
 		followers: followers{bySource: map[string][]handlers.Repository{}}, byID: map[int64]*loop{}, clerks: map[int64]*loop{},
 	}
 	return Parts{
@@ -129,6 +129,7 @@ type loops struct {
 	keys      state.Keys
 	log       zerolog.Logger
 	now       func() time.Time
+	seen      *outboundMetrics
 	followers followers
 
 	mu     sync.Mutex
@@ -195,8 +196,9 @@ func (l *loops) of(all map[int64]*loop, at handlers.Repository, login string) *l
 	})
 	fresh := &loop{told: at, repository: repository, address: address, Reconciler: reconcile.New(repository, git, reconcile.Options{
 		App: login, Author: l.author(login), Keys: l.keys, Now: l.now, Nonce: rand.Text,
-		Concurrency: requestsAtATime,
-		Log:         l.log.With().Str("repository", address).Logger(),
+		Concurrency: requestsAtATime, Window: l.seen.window, Conflict: l.seen.conflict,
+		Attempts: l.config.Push.Attempts, Backoff: l.config.Push.Backoff, MaxBackoff: l.config.Push.MaxBackoff,
+		Log: l.log.With().Str("repository", address).Logger(),
 	})}
 	all[at.ID] = fresh
 	return fresh

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/config"
 	"github.com/promobot/promobot/promotion/github"
 )
 
@@ -16,6 +17,9 @@ type outboundMetrics struct {
 	requests  *prometheus.CounterVec
 	remaining prometheus.Gauge
 	gitTime   *prometheus.HistogramVec
+	windows   *prometheus.HistogramVec
+	conflicts prometheus.Counter
+	evictions prometheus.Counter
 }
 
 func newOutboundMetrics(registerer prometheus.Registerer) *outboundMetrics {
@@ -30,8 +34,21 @@ func newOutboundMetrics(registerer prometheus.Registerer) *outboundMetrics {
 			Name: "promobot_git_seconds", Help: "Time of git's uses of the network, by kind and result.",
 			Buckets: prometheus.ExponentialBuckets(0.01, 3, 9),
 		}, []string{"kind", "result"}),
+		windows: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "promobot_base_window_seconds",
+			Help: "From reading the base branch to the end of the push of what was made on it, by deliver: push (the base itself) or pull_request.", Buckets: prometheus.ExponentialBuckets(0.01, 2, 12), // 10 ms to 20 s
+		}, []string{"deliver"}),
+		conflicts: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "promobot_push_conflicts_total", Help: "Pushes that met a branch which had moved, and were decided anew.",
+		}),
+		evictions: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "promobot_mirrors_evicted_total", Help: "Mirrors removed because all together took more than git.max_disk.",
+		}),
 	}
-	registerer.MustRegister(m.requests, m.remaining, m.gitTime)
+	registerer.MustRegister(m.requests, m.remaining, m.gitTime, m.windows, m.conflicts, m.evictions)
+	for _, deliver := range []config.Deliver{config.ByPush, config.ByPullRequest} {
+		m.windows.WithLabelValues(string(deliver)) // shown from the start, also where nothing was pushed yet
+	}
 	return m
 }
 
@@ -49,6 +66,14 @@ func (m *outboundMetrics) git(kind string, d time.Duration, err error) {
 	}
 	m.gitTime.WithLabelValues(kind, result).Observe(d.Seconds())
 }
+
+func (m *outboundMetrics) window(deliver string, d time.Duration) {
+	m.windows.WithLabelValues(deliver).Observe(d.Seconds())
+}
+
+func (m *outboundMetrics) conflict() { m.conflicts.Inc() }
+
+func (m *outboundMetrics) evicted() { m.evictions.Inc() }
 
 func asLimited(err error) (*promotion.LimitedError, bool) {
 	return errors.AsType[*promotion.LimitedError](err)

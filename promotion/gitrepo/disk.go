@@ -191,6 +191,9 @@ func (s *Store) makeRoom() {
 			s.opts.Logger.Error().Str("folder", m.dir).Err(err).Msg("a mirror cannot be removed to make room")
 		}
 		if removed {
+			if s.opts.Evicted != nil {
+				s.opts.Evicted()
+			}
 			total -= m.bytes
 			s.opts.Logger.Info().Str("folder", m.dir).Int64("bytes", m.bytes).Msg("a mirror that was not used for long was removed to make room")
 		}

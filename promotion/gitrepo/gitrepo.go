@@ -65,6 +65,8 @@ type Options struct {
 	// Observer, when set, is told of every use of the network: kind is clone,
 	// fetch, blobs, push or look (listing the remote's refs after a doubtful push).
 	Observer func(kind string, d time.Duration, err error)
+	// Evicted, when set, is called for each mirror that was removed for MaxDisk.
+	Evicted func()
 }
 
 // Remote is where a repository is fetched from and pushed to.
