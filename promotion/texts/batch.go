@@ -48,7 +48,7 @@ func batchBody(ps []Promotion, room int) string {
 	first := ps[0]
 	env := named(environment(first))
 	parts := []string{
-		fmt.Sprintf("**Merges:** %s, all of it or none. **Stop it:** close this pull request: promobot then leaves these %s alone in %s, and proposes only what lands after them; reopening takes that back.",
+		fmt.Sprintf("**Merges:** %s All of it lands, or none. **Stop it:** close this pull request: promobot then leaves these %s alone in %s, and proposes only what lands after them; reopening takes that back.",
 			batchMerges(ps), count(len(ps), "revision"), env),
 		"**Why now:** " + gathered(first) + " Each service is a commit of its own, so that each can be taken back alone.",
 		batchTable(ps, room),
@@ -85,9 +85,9 @@ func batchMerges(ps []Promotion) string {
 	case mode(ps[0]) != config.Auto:
 		return merger(ps[0])
 	case len(needs) > 0:
-		return "when a person merges it, since " + listed(needs, 8, ", ") + " has changes of kinds that `allow` does not name"
+		return "when a person merges it, since " + listed(needs, 8, ", ") + " has changes of kinds that `allow` does not name."
 	}
-	return strings.TrimSuffix(merger(ps[0]), ".")
+	return merger(ps[0])
 }
 
 func gathered(p Promotion) string {
