@@ -209,14 +209,14 @@ func (c *checkout) bare(args ...string) []byte {
 func (c *checkout) ledgers() map[string]state.Environment {
 	c.t.Helper()
 	refs := c.refs()
-	maps.DeleteFunc(refs, func(ref, _ string) bool { return !strings.HasPrefix(ref, state.RefPrefix) })
+	maps.DeleteFunc(refs, func(ref, _ string) bool { return !strings.HasPrefix(ref, state.RefPrefix) || strings.HasPrefix(ref, state.MadePrefix) })
 	if c.known.ledgers != nil && maps.Equal(refs, c.known.refs) {
 		return c.known.ledgers
 	}
 	m := map[string]state.Environment{}
 	for entry := range bytes.SplitSeq(c.bare("for-each-ref", "--format=%(refname)%00%(contents)%00%00", state.RefPrefix), []byte("\x00\x00\n")) {
 		ref, message, found := strings.Cut(string(entry), "\x00")
-		if !found {
+		if !found || strings.HasPrefix(ref, state.MadePrefix) {
 			continue
 		}
 		pipeline, environment, err := state.ParseRef(ref)
