@@ -81,6 +81,7 @@ func together(s *Snapshot, p state.Promotion, members []*Decision) {
 			if a.Kind == state.KindClosing {
 				settled++
 			}
+		case Carry, Advance, Merge, Close, Deliver, HandOver, TakeBack: // nothing is built for them
 		}
 	}
 	stays := func(d *Decision) bool {
@@ -184,6 +185,7 @@ func alone(s *Snapshot, first *Decision, members []*Decision) {
 			if d != first {
 				d.Action = nil
 			}
+		case Append, Deliver: // of its own ledger alone, and never in a batch
 		}
 	}
 }

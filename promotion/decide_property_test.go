@@ -4,6 +4,7 @@ package promotion_test
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -38,6 +39,9 @@ func drawn(t *rapid.T) *promotion.Snapshot {
 		o := &s.Environments[i]
 		name := o.Key.Environment
 		o.Config.Mode = rapid.SampledFrom([]config.Mode{config.Observe, config.Propose, config.Auto}).Draw(t, name+" mode")
+		o.Config.Deliver = rapid.SampledFrom([]config.Deliver{config.ByPullRequest, config.ByPush}).Draw(t, name+" deliver")
+		o.Config.Merge = rapid.SampledFrom([]config.MergeBy{config.MergeByPromobot, config.MergeByGitHub, config.MergeByQueue}).Draw(t, name+" merge")
+		o.Config.Newer = rapid.SampledFrom([]config.Newer{config.NewerUpdates, config.NewerSupersedes, config.NewerQueues}).Draw(t, name+" newer")
 		o.Config.Present, o.Config.Limit = !rarely(name+" absent"), rapid.IntRange(0, 2).Draw(t, name+" limit")
 		if rarely(name + " doubt") {
 			o.Doubts = []string{"a read failed"}
@@ -120,6 +124,7 @@ func drawPromotion(t *rapid.T, s *promotion.Snapshot, o *promotion.Observed) {
 	o.Touched = rapid.IntRange(0, 7).Draw(t, "touched") == 0
 	o.Pull = &promotion.PullRequest{
 		Number: 7, Head: "p1", Base: pick("base", "main", "main", "main", "other"),
+		AutoMerge: rapid.Bool().Draw(t, "auto-merge"),
 		Mergeable: pick("mergeable", "", "clean", "clean", "clean", "dirty", "blocked", "unknown", "behind"),
 	}
 	if rapid.Bool().Draw(t, "text is current") {
@@ -210,6 +215,18 @@ func holdAction(t *rapid.T, s *promotion.Snapshot, o *promotion.Observed, d prom
 		if s.Now.Sub(a.Promotion.Claimed) < promotion.Bound || !o.Looked || len(o.Candidates) > 0 {
 			t.Fatalf("%s carries on what may be its maker's", d.Key)
 		}
+	case promotion.Deliver:
+		if o.Config.Mode < config.Auto || o.Config.Deliver != config.ByPush || st.Hold != nil || st.UnderWay() != nil || len(o.Content.Edits) == 0 {
+			t.Fatalf("%s delivers in mode %v, hold %v, with %+v under way", d.Key, o.Config.Mode, st.Hold, st.UnderWay())
+		}
+	case promotion.HandOver:
+		if o.Config.Mode < config.Auto || st.Hold != nil || o.Head != a.Promotion.Commit || !o.Pull.Open || o.Pull.AutoMerge && !a.Queue {
+			t.Fatalf("%s hands over in mode %v, hold %v, head %s", d.Key, o.Config.Mode, st.Hold, o.Head)
+		}
+	case promotion.TakeBack:
+		if !o.Pull.AutoMerge && (o.View == nil || !o.View.Queued) || d.Standing == promotion.Merging {
+			t.Fatalf("%s takes back what was not handed over", d.Key)
+		}
 	case promotion.Advance, promotion.Close: // nothing more is asked of these
 	}
 }
@@ -222,7 +239,8 @@ func notAgain(t *rapid.T, s *promotion.Snapshot, o *promotion.Observed, d promot
 	o.Ledger.State = &next
 	for _, again := range promotion.Decide(s) {
 		b, ok := again.Action.(promotion.Append)
-		if again.Key == d.Key && ok && b.Kind == a.Kind {
+		nextInTurn := o.Config.Newer == config.NewerQueues && ok && !maps.Equal(b.State.Position, a.State.Position)
+		if again.Key == d.Key && ok && b.Kind == a.Kind && !nextInTurn {
 			t.Fatalf("%s: %q, and then again %q", d.Key, a.Sentence, b.Sentence)
 		}
 	}

@@ -48,7 +48,9 @@ func OfferTo(s *Snapshot, o *Observed) (*Offer, string) {
 	}
 	if o.Config.Newer == config.NewerQueues {
 		for i, name := range names {
-			lists[i] = inTurn(s, o, name, lists[i])
+			if lists[i] = inTurn(s, o, name, lists[i]); len(lists[i]) == 0 {
+				return nil, fmt.Sprintf("%s offers nothing newer", name)
+			}
 		}
 	}
 	return common(names, lists)
@@ -267,7 +269,6 @@ func lifted(o *Observed) bool {
 	return h.Landing != "" && len(o.Landings) > 0 && o.Landings[0].Promotion == "" && o.Landings[0].Commit != h.Landing
 }
 
-// short is a revision for people.
 // Short is a revision for people.
 func Short(revision string) string { return short(revision) }
 

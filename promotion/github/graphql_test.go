@@ -56,12 +56,12 @@ func TestDocumentsAreValid(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := gqlparser.LoadQuery(schema, string(text)); err != nil {
+			if _, err := gqlparser.LoadQueryWithRules(schema, string(text), nil); err != nil {
 				t.Errorf("not valid by GitHub's schema: %v", err)
 			}
 		})
 	}
-	if _, err := gqlparser.LoadQuery(schema, `query { repository(owner: "a", name: "b") { nonsense } }`); err == nil {
+	if _, err := gqlparser.LoadQueryWithRules(schema, `query { repository(owner: "a", name: "b") { nonsense } }`, nil); err == nil {
 		t.Error("the schema lets everything pass")
 	}
 }
@@ -137,7 +137,7 @@ func TestVariablesAreValid(t *testing.T) {
 		t.Fatalf("%d requests", len(sent))
 	}
 	for _, q := range sent {
-		document, errs := gqlparser.LoadQuery(schema, q.Query)
+		document, errs := gqlparser.LoadQueryWithRules(schema, q.Query, nil)
 		if errs != nil {
 			t.Fatal(errs)
 		}

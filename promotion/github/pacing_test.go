@@ -42,11 +42,11 @@ func (c *counting) RoundTrip(r *http.Request) (*http.Response, error) {
 		c.n++
 		before, after := time.Duration(c.n*37%200)*time.Millisecond, time.Duration(c.n*53%200)*time.Millisecond
 		c.mu.Unlock()
-		time.Sleep(before)
+		time.Sleep(before) //nolint:forbidigo // the clock of a synctest bubble
 		c.mu.Lock()
 		c.effects = append(c.effects, time.Now())
 		c.mu.Unlock()
-		time.Sleep(after)
+		time.Sleep(after) //nolint:forbidigo // the clock of a synctest bubble
 		answer(http.StatusCreated, pull(7, nil))(rec, r)
 	}
 	return rec.Result(), nil
@@ -72,7 +72,7 @@ func TestSustainedLoad(t *testing.T) {
 					var limited *promotion.LimitedError
 					switch {
 					case errors.As(err, &limited): // come back then, as the queue does
-						time.Sleep(time.Until(limited.Until))
+						time.Sleep(time.Until(limited.Until)) //nolint:forbidigo // the clock of a synctest bubble
 					case err != nil:
 						t.Error(err)
 						return
@@ -225,13 +225,13 @@ func TestTurnsAreGivenBack(t *testing.T) {
 		if err := operations["create"].call(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(59 * time.Second)
+		time.Sleep(59 * time.Second) //nolint:forbidigo // the clock of a synctest bubble
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
 		defer cancel()
 		if err := operations["create"].call(ctx, r); !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("error %v, want that the time is over", err)
 		}
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) //nolint:forbidigo // the clock of a synctest bubble
 		if got := r.Budget(); got != 1 {
 			t.Errorf("the budget is %d, want 1", got)
 		}

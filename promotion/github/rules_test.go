@@ -50,8 +50,13 @@ func TestRules(t *testing.T) {
 		{"rulesets", nil, []obj{
 			status(true, obj{"context": "ci"}, obj{"context": "lint", "integration_id": 15368}),
 			review(obj{"required_approving_review_count": 1, "require_code_owner_review": true, "required_review_thread_resolution": true, "allowed_merge_methods": []string{"merge", "squash"}}),
-			{"type": "required_signatures"}, {"type": "required_linear_history"}, {"type": "merge_queue", "parameters": obj{"merge_method": "SQUASH"}},
-			{"type": "update"}, {"type": "deletion"}, {"type": "non_fast_forward"}, {"type": "something_new", "parameters": obj{"a": 1}},
+			{"type": "required_signatures"},
+			{"type": "required_linear_history"},
+			{"type": "merge_queue", "parameters": obj{"merge_method": "SQUASH"}},
+			{"type": "update"},
+			{"type": "deletion"},
+			{"type": "non_fast_forward"},
+			{"type": "something_new", "parameters": obj{"a": 1}},
 		}, promotion.Rules{
 			Checks: []promotion.RequiredCheck{ci, {Name: "lint", App: 15368}}, Strict: true, Approvals: 1, CodeOwners: true,
 			ResolveThreads: true, Methods: []string{"merge", "squash"}, Signatures: true, Linear: true, Queue: true, Restricted: true,

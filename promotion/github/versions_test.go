@@ -47,22 +47,26 @@ func TestReleases(t *testing.T) {
 	}{
 		{"none", config.VersionSource{}, nil, nil},
 		{
-			"as GitHub lists them", config.VersionSource{},
+			"as GitHub lists them",
+			config.VersionSource{},
 			[]obj{release("v1.9.1", nil), release("v1.10.0", nil), release("nightly", nil)},
 			[]promotion.Version{version("v1.9.1", "v1.9.1"), version("v1.10.0", "v1.10.0"), version("nightly", "nightly")},
 		},
 		{
-			"drafts never, pre-releases marked", config.VersionSource{},
+			"drafts never, pre-releases marked",
+			config.VersionSource{},
 			[]obj{release("v2.0.0", obj{"draft": true}), release("v2.0.0-rc.1", obj{"prerelease": true})},
 			[]promotion.Version{with(version("v2.0.0-rc.1", "v2.0.0-rc.1"), func(v *promotion.Version) { v.Prerelease = true })},
 		},
 		{
-			"pattern and prefix", config.VersionSource{Pattern: "shop/v*", Prefix: "shop/v"},
+			"pattern and prefix",
+			config.VersionSource{Pattern: "shop/v*", Prefix: "shop/v"},
 			[]obj{release("shop/v1.2.0", nil), release("cart/v3.0.0", nil), release("shop/v1/x", nil), release("shop/v", nil)},
 			[]promotion.Version{version("1.2.0", "shop/v1.2.0")},
 		},
 		{
-			"made of a commit", config.VersionSource{},
+			"made of a commit",
+			config.VersionSource{},
 			[]obj{release("v1", obj{"target_commitish": head})},
 			[]promotion.Version{with(version("v1", "v1"), func(v *promotion.Version) { v.Target = head })},
 		},

@@ -7,6 +7,7 @@ package reconcile_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/promobot/promobot/promotion"
@@ -34,12 +35,7 @@ type layout struct {
 }
 
 func (l *layout) isBase(ref string) bool {
-	for _, b := range l.bases {
-		if b == ref {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(l.bases, ref)
 }
 
 func (l *layout) ref(environment string) string { return heads + l.branch(environment) }

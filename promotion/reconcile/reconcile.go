@@ -198,7 +198,7 @@ func (r *Reconciler) pause(ctx context.Context) error {
 		return ctx.Err()
 	}
 	most := min(r.o.Backoff<<min(r.conflicts-1, 16), max(r.o.Backoff, r.o.MaxBackoff))
-	t := time.NewTimer(rand.N(most) + 1)
+	t := time.NewTimer(rand.N(most) + 1) //nolint:gosec // only to spread attempts, nothing depends on it
 	defer t.Stop()
 	select {
 	case <-ctx.Done():

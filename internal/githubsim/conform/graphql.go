@@ -65,7 +65,7 @@ func (d *Description) checkGraphQLRequest(r *http.Request, body []byte) (string,
 	if err := decoder.Decode(&in); err != nil {
 		return "graphql", nil, []problem{{where: "body", text: err.Error()}}
 	}
-	doc, list := gqlparser.LoadQuery(d.schema, in.Query)
+	doc, list := gqlparser.LoadQueryWithRules(d.schema, in.Query, nil)
 	if len(list) > 0 {
 		return "graphql", nil, graphQLProblems("query", list)
 	}

@@ -128,19 +128,19 @@ func Parse(r Request) (*Operation, *Error) {
 // Title is the operation in one word or two, as "mutation Enqueue".
 func (o *Operation) Title() string {
 	if o.Name == "" {
-		return string(o.OperationDefinition.Operation)
+		return string(o.Operation)
 	}
-	return string(o.OperationDefinition.Operation) + " " + o.Name
+	return string(o.Operation) + " " + o.Name
 }
 
 // IsMutation tells whether the operation writes.
-func (o *Operation) IsMutation() bool { return o.OperationDefinition.Operation == ast.Mutation }
+func (o *Operation) IsMutation() bool { return o.Operation == ast.Mutation }
 
 // Do carries an operation out. Fields are resolved in order, one at a time.
 func (s Schema) Do(o *Operation) Answer {
 	x := &execution{schema: s, op: o}
 	root := Object{Type: "Query"}
-	switch o.OperationDefinition.Operation {
+	switch o.Operation {
 	case ast.Mutation:
 		root.Type = "Mutation"
 	case ast.Subscription:

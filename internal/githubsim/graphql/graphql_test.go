@@ -67,7 +67,8 @@ func TestDo(t *testing.T) {
 		{"a list", graphql.Request{Query: `{ shelf { all { title } } }`}, `{"data":{"shelf":{"all":[{"title":"Ulysses"},{"title":"Emma"},{"title":"Kim"}]}}}`},
 		{"a variable's default", graphql.Request{Query: `query($n: Int = 1) { shelf(max: $n) { all { title } } }`}, `{"data":{"shelf":{"all":[{"title":"Ulysses"}]}}}`},
 		{
-			"a variable", graphql.Request{Query: `query($n: Int = 1) { shelf(max: $n) { all { title } } }`, Variables: map[string]any{"n": 2.0}},
+			"a variable",
+			graphql.Request{Query: `query($n: Int = 1) { shelf(max: $n) { all { title } } }`, Variables: map[string]any{"n": 2.0}},
 			`{"data":{"shelf":{"all":[{"title":"Ulysses"},{"title":"Emma"}]}}}`,
 		},
 		{
@@ -78,15 +79,18 @@ func TestDo(t *testing.T) {
 		{"one of several operations", graphql.Request{Query: `query A { shelf { first { title } } } query B { shelf { __typename } }`, OperationName: "B"}, `{"data":{"shelf":{"__typename":"Shelf"}}}`},
 		{"several, none named", graphql.Request{Query: `query A { shelf { __typename } } query B { shelf { __typename } }`}, `{"errors":[{"message":"An operation name is required"}]}`},
 		{
-			"an error beside data", graphql.Request{Query: `{ b: broken shelf { __typename } }`},
+			"an error beside data",
+			graphql.Request{Query: `{ b: broken shelf { __typename } }`},
 			`{"data":{"b":null,"shelf":{"__typename":"Shelf"}},"errors":[{"type":"NOT_FOUND","path":["b"],"locations":[{"line":1,"column":3}],"message":"nothing here"}]}`,
 		},
 		{
-			"an error without a type", graphql.Request{Query: `{ plainlyBroken }`},
+			"an error without a type",
+			graphql.Request{Query: `{ plainlyBroken }`},
 			`{"data":{"plainlyBroken":null},"errors":[{"path":["plainlyBroken"],"locations":[{"line":1,"column":3}],"message":"out of order"}]}`,
 		},
 		{
-			"a field inside a list that nobody resolves", graphql.Request{Query: `{ shelf(max: 1) { all { author } } }`},
+			"a field inside a list that nobody resolves",
+			graphql.Request{Query: `{ shelf(max: 1) { all { author } } }`},
 			`{"data":{"shelf":{"all":[{"author":null}]}},"errors":[{"path":["shelf","all",0,"author"],"extensions":{"code":"undefinedField","fieldName":"author","typeName":"Book"},"locations":[{"line":1,"column":25}],"message":"Field 'author' of type 'Book' is not known to this server"}]}`,
 		},
 		{"a subscription", graphql.Request{Query: `subscription { shelf { __typename } }`}, `{"errors":[{"message":"Schema is not configured for subscriptions"}]}`},
