@@ -23,5 +23,9 @@ func holdFolder(path string) (release func() error, err error) {
 		}
 		return nil, errors.Join(fmt.Errorf("holding it: %w", err), f.Close())
 	}
-	return f.Close, nil
+	return func() error {
+		// A git that is being started has the file open until it is executed:
+		// closing it here alone would leave the hold to that.
+		return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
+	}, nil
 }
