@@ -118,6 +118,11 @@ func open(s *Snapshot, o *Observed, p state.Promotion) Decision {
 		np.Rebuild++
 		np.Expected = o.Content.Expected
 		return move(s, o, p, np, nil, fmt.Sprintf("%s changed the same files", s.Base(o)))
+	case o.Config.VerifiedCommits && !p.Verified:
+		np := p
+		np.Rebuild++
+		np.Expected = o.Content.Expected
+		return move(s, o, p, np, nil, "the pipeline file says commits: verified now")
 	case !shows(pull.Body, p) && s.Now.Sub(p.Claimed) >= Bound:
 		return Decision{Standing: Waiting, Reason: "its text is being brought up to date", Action: Advance{Promotion: p, Lease: p.Head()}}
 	}

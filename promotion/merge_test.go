@@ -50,8 +50,12 @@ func TestMerging(t *testing.T) {
 		"a restricted branch":      {rules(promotion.Rules{Restricted: true}), nil, "promobot bypasses none", nil},
 		"a queue that is required": {rules(promotion.Rules{Queue: true}), nil, "say merge: queue", nil},
 		"signatures":               {rules(promotion.Rules{Signatures: true}), nil, "say commits: verified", nil},
-		"signatures, and commits that are": {both(rules(promotion.Rules{Signatures: true}), staging(func(o *promotion.Observed) { o.Config.VerifiedCommits = true })),
-			promotion.Merge{}, "all gates are open", nil},
+		"signatures, and commits that are": {both(rules(promotion.Rules{Signatures: true}), staging(func(o *promotion.Observed) {
+			o.Config.VerifiedCommits, o.Ledger.State.Promotion.Verified = true, true
+		})), promotion.Merge{}, "all gates are open", nil},
+		"signatures, and a commit from before": {both(rules(promotion.Rules{Signatures: true}), staging(func(o *promotion.Observed) {
+			o.Config.VerifiedCommits = true
+		})), promotion.Claim{}, "says commits: verified now", nil},
 		"a method that the rules leave out":          {both(rules(promotion.Rules{Methods: []string{"squash"}})), nil, "allow no merge method", nil},
 		"a method that is asked for and not allowed": {staging(func(o *promotion.Observed) { o.Config.Method = "rebase" }), nil, "method: rebase is not allowed", nil},
 		"linear history":                             {both(rules(promotion.Rules{Linear: true}), func(s *promotion.Snapshot) { s.Repository.Squash = true }), promotion.Merge{}, "all gates are open", nil},

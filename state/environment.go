@@ -166,6 +166,8 @@ type Promotion struct {
 	Supersedes int `json:"supersedes,omitempty"`
 	// Attempts are the times it was built anew, newest last.
 	Attempts []Rebuild `json:"attempts,omitempty"`
+	// Verified says that GitHub made and signed its commit.
+	Verified bool `json:"verified,omitempty"`
 	// Age is how old the base was when the ledger entry was made.
 	Age time.Duration `json:"age,omitempty"`
 	// Batch is set when it travels together with others.

@@ -29,7 +29,7 @@ func (r *Reconciler) signed(ctx context.Context, v *view, steps []*step, ids []s
 	// Commits that stand on a signed one are signed, too: their parent is another.
 	signs := func(st *step) bool { return st.o.Config.VerifiedCommits || asks[st.stack] }
 	for i, st := range steps {
-		if signs(st) {
+		if st.p.Verified = signs(st); st.p.Verified {
 			updates = append(updates, promotion.RefUpdate{Ref: state.MadePrefix + ids[i], New: ids[i]})
 		}
 	}
