@@ -127,6 +127,13 @@ var corruptWords = []string{
 	"bad config",
 	"failed to read object",
 	"bad signature",
+	"unable to unpack",
+	"cannot read existing object",
+	"not a git packfile",
+	"far too short to be a packfile",
+	"does not match index",
+	"non-monotonic index",
+	"unterminated line in",
 }
 
 // explain gives a failed process the error that says what to do next. An error
@@ -149,12 +156,21 @@ func explain(err error, network bool) error {
 			}
 		}
 	}
-	for line := range strings.Lines(words) {
-		if !fromRemote(line) && holds(line, corruptWords) {
-			return fmt.Errorf("%w: %w", ErrCorrupt, err)
-		}
+	if tellsDamage(words) {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	return err
+}
+
+// tellsDamage says whether git complains of the repository here. What the remote
+// says is not of here, and neither is a pack that came over the network.
+func tellsDamage(stderr string) bool {
+	for line := range strings.Lines(strings.ToLower(stderr)) {
+		if !fromRemote(line) && !strings.Contains(line, "pack has bad object") && holds(line, corruptWords) {
+			return true
+		}
+	}
+	return false
 }
 
 // fromRemote says whether a line of git's complaints is the remote's.

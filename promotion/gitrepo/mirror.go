@@ -272,8 +272,19 @@ func (r *Repository) refresh(ctx context.Context) (promotion.Refs, error) {
 			return nil, err
 		}
 	}
-	if err := r.network(ctx, "fetch", mirrorCommand(r.dir, mirroring, r.opts.Timeout)); err != nil {
+	var said string
+	err := r.network(ctx, "fetch", func() command {
+		c := mirrorCommand(r.dir, mirroring, r.opts.Timeout)()
+		c.heard = func(text string) { said = text }
+		return c
+	})
+	if err != nil {
 		return nil, err
+	}
+	// git gets on without a pack that it cannot read, by fetching all again, and
+	// complains of it ever after.
+	if tellsDamage(said) {
+		return nil, fmt.Errorf("%w: %s", ErrCorrupt, tellingLine(said))
 	}
 	return r.refs(ctx)
 }

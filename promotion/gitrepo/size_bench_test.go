@@ -89,11 +89,33 @@ func BenchmarkBySize(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
+			elsewhere, err := gitrepo.New(gitrepo.Options{Dir: filepath.Join(b.TempDir(), "elsewhere"), Logger: zerolog.Nop()})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(func() { _ = elsewhere.Close() })
+			theirs := elsewhere.Open(s.remote(o))
+			if _, err := theirs.Fetch(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+			first := at
 			steps := []struct {
 				name string
 				step func(b *testing.B)
 			}{
 				{"fetch", func(b *testing.B) {
+					if _, err := repo.Fetch(b.Context()); err != nil {
+						b.Fatal(err)
+					}
+				}},
+				{"fetch-new", func(b *testing.B) {
+					b.StopTimer()
+					n++
+					id := promote(b, theirs, first, size, n, 1)
+					if res, err := theirs.Push(b.Context(), []promotion.RefUpdate{{Ref: fmt.Sprintf("refs/heads/t-%d", n), New: id}}, false); err != nil || res[0].Status != promotion.Pushed {
+						b.Fatal(res, err)
+					}
+					b.StartTimer()
 					if _, err := repo.Fetch(b.Context()); err != nil {
 						b.Fatal(err)
 					}

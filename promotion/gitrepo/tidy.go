@@ -11,6 +11,9 @@ package gitrepo
 //   - objects are written outside the lock, too (commits made, blobs fetched):
 //     those writers are counted, and temporary objects are left alone while
 //     there is one.
+//
+// A git process dies with promobot, but its helpers may outlive it by the moment
+// in which they find their pipes closed. They write temporary packs and no refs.
 
 import (
 	"errors"
@@ -72,9 +75,10 @@ func (r *Repository) tidy() error {
 func isLock(name string) bool { return strings.HasSuffix(name, ".lock") }
 
 // isTemporary is true for objects and packs that git, or maintenance, did not
-// finish.
+// finish, and for what keeps a fetched pack from being repacked until its refs
+// are written ("git index-pack", --keep).
 func isTemporary(name string) bool {
-	return strings.HasPrefix(name, "tmp_") || strings.HasPrefix(name, ".tmp-") || isLock(name)
+	return strings.HasPrefix(name, "tmp_") || strings.HasPrefix(name, ".tmp-") || strings.HasSuffix(name, ".keep") || isLock(name)
 }
 
 // removeFiles removes the files below dir, outside of skip, whose names match.
