@@ -49,8 +49,16 @@ func (s *Server) refsMoved(ctx context.Context, r *repository, actor *user, upda
 			tags++
 		}
 	}
+	known, err := r.store.describeNew(ctx, updates, before)
+	if err != nil {
+		return err
+	}
 	var loud []movedRef // those with events
 	for _, u := range updates {
+		if m, is := known[u.name]; is {
+			loud = append(loud, m)
+			continue
+		}
 		isTag := strings.HasPrefix(u.name, "refs/tags/")
 		if (!isTag && !strings.HasPrefix(u.name, "refs/heads/")) || (isTag && tags > maxTagsAtOnce) {
 			continue
@@ -97,6 +105,40 @@ func (s *Server) refsMoved(ctx context.Context, r *repository, actor *user, upda
 	}
 	s.carryOut(r, actor, plan)
 	return nil
+}
+
+// describeNew is describeMove for new branches of one commit each on a branch's
+// tip, all of them in one look: pushes make many of those at once.
+func (st *store) describeNew(ctx context.Context, updates []refUpdate, before map[string]string) (map[string]movedRef, error) {
+	tips := map[string]bool{}
+	for name, id := range before {
+		tips[id] = strings.HasPrefix(name, "refs/heads/") || tips[id]
+	}
+	var in strings.Builder
+	simple := map[string]refUpdate{} // by the new commit
+	for _, u := range updates {
+		if u.old != zeroID || u.new == zeroID || !strings.HasPrefix(u.name, "refs/heads/") || simple[u.new].name != "" {
+			continue
+		}
+		if c, err := st.commit(u.new); err == nil && len(c.parents) == 1 && tips[c.parents[0]] {
+			simple[u.new] = u
+			in.WriteString(u.new + "\n")
+		}
+	}
+	if len(simple) < 2 {
+		return nil, nil
+	}
+	list, err := st.commitsWithFiles(ctx, in.String(), len(simple), "--no-walk")
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]movedRef{}
+	for _, c := range list {
+		if u, is := simple[c.id]; is {
+			out[u.name] = movedRef{refUpdate: u, commits: []pushedCommit{c}, head: &c}
+		}
+	}
+	return out, nil
 }
 
 // describeMove reads what the events of a moved ref need.
@@ -151,9 +193,12 @@ func (st *store) describeMove(ctx context.Context, u refUpdate, before map[strin
 
 // commitsWithFiles lists commits, oldest first, with the names of the files
 // each changes against its first parent.
-func (st *store) commitsWithFiles(ctx context.Context, revisions string, limit int) ([]pushedCommit, error) {
-	out, err := st.run(ctx, gitInput{stdin: []byte(revisions)}, "log", "--stdin", "-z", "--reverse", "--topo-order",
-		"-n", fmtInt(limit), "--no-renames", "--root", "--diff-merges=first-parent", "--name-status", "--format=%x02%H")
+func (st *store) commitsWithFiles(ctx context.Context, revisions string, limit int, more ...string) ([]pushedCommit, error) {
+	args := append([]string{
+		"log", "--stdin", "-z", "--reverse", "--topo-order",
+		"-n", fmtInt(limit), "--no-renames", "--root", "--diff-merges=first-parent", "--name-status", "--format=%x02%H",
+	}, more...)
+	out, err := st.run(ctx, gitInput{stdin: []byte(revisions)}, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -115,6 +115,17 @@ func (s *Server) refusals(ctx context.Context, repo *repository, who identity, p
 		defer remove()
 		quarantine.env = env
 	}
+	if noWorkflows && len(toBranches) > 1 {
+		var tips []string
+		for _, u := range toBranches {
+			tips = append(tips, u.new)
+		}
+		file, err := repo.store.workflowTouched(ctx, quarantine, tips...)
+		if err != nil {
+			return nil, err
+		}
+		noWorkflows = file != "" // none of them touches one
+	}
 	if noWorkflows {
 		for _, u := range toBranches {
 			file, err := repo.store.workflowTouched(ctx, quarantine, u.new)
@@ -164,11 +175,14 @@ func (st *store) quarantine(ctx context.Context, pack []byte) ([]string, func(),
 }
 
 // workflowTouched names a workflow file that commits new to the repository
-// create or change, or "".
-func (st *store) workflowTouched(ctx context.Context, in gitInput, tip string) (string, error) {
-	out, err := st.run(ctx, in, "log", "-z", "--format=", "--name-only", "--diff-merges=first-parent",
-		tip, "--not", "--all", "--", ".github/workflows")
+// create or change, or "". Of several tips it says whether any of them does.
+func (st *store) workflowTouched(ctx context.Context, in gitInput, tips ...string) (string, error) {
+	args := append([]string{"log", "-z", "--format=", "--name-only", "--diff-merges=first-parent"}, tips...)
+	out, err := st.run(ctx, in, append(args, "--not", "--all", "--", ".github/workflows")...)
 	if gitExit(err) > 0 {
+		if len(tips) > 1 {
+			return tips[0], nil // to be looked at one by one
+		}
 		return "", nil // the objects are not complete: git's own check says so
 	}
 	if err != nil {

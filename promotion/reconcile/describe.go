@@ -6,6 +6,8 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/promotion/texts"
@@ -29,14 +31,9 @@ func (r *Reconciler) text(ctx context.Context, v *view, o *promotion.Observed, d
 	if t.Before = before; before == after {
 		return t, nil
 	}
-	k := span{t.Before, after, from.Config.Place.Dir}
-	brings, known := r.memory.brings[k]
-	if !known {
-		var err error
-		if brings, err = r.git.Between(ctx, t.Before, after, places(from), bringsShown+1); err != nil {
-			return t, fmt.Errorf("read what %s brings: %w", o.Key, err)
-		}
-		r.memory.brings[k] = brings
+	brings, err := r.brought(ctx, s, from, p, before, after)
+	if err != nil {
+		return t, fmt.Errorf("read what %s brings: %w", o.Key, err)
 	}
 	if len(brings) > bringsShown {
 		t.More, brings = len(brings)-bringsShown, brings[:bringsShown]
@@ -44,6 +41,36 @@ func (r *Reconciler) text(ctx context.Context, v *view, o *promotion.Observed, d
 	t.Brings = brings
 	return t, nil
 }
+
+// brought are the commits of a history that changed a folder, newest first: from
+// what was read of it already, where it reaches.
+func (r *Reconciler) brought(ctx context.Context, s *promotion.Snapshot, from *promotion.Observed, p state.Promotion, before, after string) ([]promotion.Commit, error) {
+	chain := s.ChainOf(from)
+	if p.Read != "" || p.From == state.Source {
+		chain = s.History(from.Config.Read)
+	}
+	newest, on := chain.Index(after)
+	oldest, there := chain.Index(before)
+	if !on || !there {
+		return r.git.Between(ctx, before, after, places(from), bringsShown+1)
+	}
+	k := span{before, after, from.Config.Place.Dir}
+	if brings, known := r.memory.brings[k]; known {
+		return brings, nil
+	}
+	var brings []promotion.Commit
+	for i := newest; i < oldest && len(brings) <= bringsShown; i++ {
+		c := chain.Commits[i]
+		if slices.ContainsFunc(c.Changed, func(f string) bool { return below(f, from.Config.Place.Dir) }) {
+			brings = append(brings, c)
+		}
+	}
+	r.memory.brings[k] = brings
+	return brings, nil
+}
+
+// below says whether a path lies in a folder; "" is the repository's root.
+func below(path, dir string) bool { return dir == "" || strings.HasPrefix(path, dir+"/") }
 
 // pullText is the title and text of the pull request that a promotion travels in.
 func (r *Reconciler) pullText(ctx context.Context, v *view, o *promotion.Observed, d *promotion.Decision, p state.Promotion) (title, body string, err error) {
