@@ -213,11 +213,17 @@ func form(s *Snapshot, ds []Decision) {
 		groups[k] = append(groups[k], i)
 	}
 	for _, k := range order {
-		if members := groups[k]; len(members) > 1 {
-			join(s, ds, members)
+		for members := range slices.Chunk(groups[k], MostTogether) {
+			if len(members) > 1 {
+				join(s, ds, members)
+			}
 		}
 	}
 }
+
+// MostTogether is how many promotions travel in one batch, or go in one direct
+// push: all their refs are named by one command, and move together.
+const MostTogether = 200
 
 // waitsForBatch says until when an offer waits to be gathered: it landed after
 // the last time of gathering, or that time's batch has been formed already.

@@ -7,6 +7,7 @@ package gitrepo
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -16,9 +17,10 @@ const madeLimit = 10000
 type made struct {
 	mu      sync.Mutex
 	commits map[string]madeCommit
+	shared  map[string]bool // commits that were pushed from here
 }
 
-func newMade() *made { return &made{commits: map[string]madeCommit{}} }
+func newMade() *made { return &made{commits: map[string]madeCommit{}, shared: map[string]bool{}} }
 
 func (m *made) add(id string, c madeCommit) {
 	m.mu.Lock()
@@ -56,13 +58,38 @@ func (m *made) borrowedBy(ids []string) []string {
 	return distinct(blobs)
 }
 
-// forget drops commits that the remote has.
+// forget drops commits that the remote has, and remembers that it has them and
+// those made here below them.
 func (m *made) forget(ids []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if len(m.shared) >= madeLimit {
+		clear(m.shared)
+	}
+	for todo := slices.Clone(ids); len(todo) > 0; {
+		id := todo[0]
+		todo = todo[1:]
+		if c, known := m.commits[id]; known && !m.shared[id] {
+			todo = append(todo, c.parents...)
+		}
+		m.shared[id] = true
+	}
 	for _, id := range ids {
 		delete(m.commits, id)
 	}
+}
+
+// follows says whether a push of a commit sends nothing that the remote would
+// have to be asked about: it was pushed from here before, or it is a ledger's
+// entry on the one that its lease names.
+func (m *made) follows(commit, lease string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if commit == "" || m.shared[commit] {
+		return true
+	}
+	c, known := m.commits[commit]
+	return known && lease != "" && len(c.borrowed) == 0 && !slices.ContainsFunc(c.parents, func(p string) bool { return p != lease && !m.shared[p] })
 }
 
 // bringBorrowed fetches the blobs that pushing these commits must send and that

@@ -171,7 +171,12 @@ func (r *Repository) pushBatch(ctx context.Context, results []promotion.PushResu
 			return fmt.Errorf("waiting to push: %w", err)
 		}
 	}
-	answer, err := r.pushOnce(ctx, results, batch, atomic)
+	agreed := r.agreed(results, batch, atomic)
+	answer, err := r.pushOnce(ctx, results, batch, atomic, agreed)
+	if agreed && err != nil && len(answer.lines) == 0 && ctx.Err() == nil {
+		// The remote no longer shows what was pushed to it: others have moved on.
+		answer, err = r.pushOnce(ctx, results, batch, atomic, false)
+	}
 	return r.settle(ctx, results, batch, answer, err)
 }
 
@@ -187,7 +192,7 @@ type pushAnswer struct {
 	remote []string // what the remote said to people
 }
 
-func (r *Repository) pushOnce(ctx context.Context, results []promotion.PushResult, batch []int, atomic bool) (pushAnswer, error) {
+func (r *Repository) pushOnce(ctx context.Context, results []promotion.PushResult, batch []int, atomic, agreed bool) (pushAnswer, error) {
 	args := []string{"push", "--porcelain", "--no-progress", "--no-verify", "--no-follow-tags", "--recurse-submodules=no"}
 	if atomic {
 		args = append(args, "--atomic")
@@ -204,24 +209,27 @@ func (r *Repository) pushOnce(ctx context.Context, results []promotion.PushResul
 		stdout.Reset()
 		stderr.Reset()
 		return command{
-			name: "push", gitDir: r.dir, access: push, timeout: r.opts.Timeout, agreed: atomic && onBranches(results, batch),
+			name: "push", gitDir: r.dir, access: push, timeout: r.opts.Timeout, agreed: agreed,
 			args: args, read: copyTo(&stdout), heard: func(text string) { stderr.WriteString(text) },
 		}
 	})
 	return pushAnswer{lines: readPorcelain(stdout.String()), remote: remoteLines(stderr.String())}, r.noteDamage(err)
 }
 
-// onBranches says whether a push moves branches on from where they are here. An
-// atomic one then needs no negotiation, two requests less while the base grows
-// old: git compares the leases with what the remote shows before it packs
-// anything, so either the remote has the base, or nothing is sent at all.
-func onBranches(results []promotion.PushResult, batch []int) bool {
-	moves := false
+// agreed says whether a push needs no negotiation, several requests less while
+// the base grows old. An atomic one that moves branches on from where they are
+// here does not: git compares the leases with what the remote shows before it
+// packs anything, so either the remote has the base, or nothing is sent at all.
+// Nor does one of what was pushed from here before, or follows what its leases
+// name.
+func (r *Repository) agreed(results []promotion.PushResult, batch []int, atomic bool) bool {
+	moves, follows := false, true
 	for _, i := range batch {
 		u := results[i]
 		moves = moves || strings.HasPrefix(u.Ref, "refs/heads/") && u.Old != "" && u.New != ""
+		follows = follows && r.made.follows(u.New, u.Old)
 	}
-	return moves
+	return atomic && moves || follows
 }
 
 // settle gives every update of a batch its result, from git's answer and, where

@@ -360,6 +360,55 @@ func TestPushToABranchNeedsNoNegotiation(t *testing.T) {
 	}
 }
 
+// TestPushOfWhatTheRemoteHas: the branch of a claim that was pushed, and the entry
+// that follows it, need no negotiation either; not even when everyone else has
+// moved everything on since.
+func TestPushOfWhatTheRemoteHas(t *testing.T) {
+	t.Parallel()
+	sc := newScene(t)
+	base := sc.origin.commit("base", map[string]string{"a": "1\n", "b": strings.Repeat("x", 1000)})
+	sc.origin.push()
+	sc.fetch()
+	mine := sc.newCommit(base, "mine", write("a", "2\n"))
+	who := promotion.Person{Name: "bot", Email: "bot@example.com"}
+	entry := func(message string, parents ...string) string {
+		t.Helper()
+		ids, err := sc.repo.Commit(t.Context(), []promotion.NewCommit{{Parents: parents, Author: who, Time: time.Unix(1700000000, 0), Message: message}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ids[0]
+	}
+	claim := entry("claim", mine)
+	if res := sc.push(false, promotion.RefUpdate{Ref: ledger, New: claim}); res[0].Status != promotion.Pushed {
+		t.Fatalf("got %+v", res)
+	}
+	posts := func() (n int) {
+		sc.server.mu.Lock()
+		defer sc.server.mu.Unlock()
+		for _, body := range sc.server.bodies {
+			if strings.HasPrefix(body, "POST ") {
+				n++
+			}
+		}
+		return n
+	}
+	opened := entry("opened", claim)
+	for _, u := range []promotion.RefUpdate{{Ref: "refs/heads/promobot/one", New: mine}, {Ref: ledger, Old: claim, New: opened}} {
+		sc.server.reset()
+		if res := sc.push(false, u); res[0].Status != promotion.Pushed || posts() != 1 {
+			t.Errorf("%s: %+v in %d requests with a body, want one", u.Ref, res[0], posts())
+		}
+	}
+	sc.origin.commit("theirs", map[string]string{"b": "y"})
+	sc.origin.push()
+	run(t, sc.origin.bare, "git", "update-ref", "-d", ledger)
+	run(t, sc.origin.bare, "git", "update-ref", "-d", "refs/heads/promobot/one")
+	if res := sc.push(false, promotion.RefUpdate{Ref: "refs/heads/promobot/two", New: mine}); res[0].Status != promotion.Pushed {
+		t.Errorf("got %+v", res[0])
+	}
+}
+
 // TestPushBringsBorrowedBlobs promotes a file of an older commit whose blob
 // neither the mirror nor the branches' tips have.
 func TestPushBringsBorrowedBlobs(t *testing.T) {

@@ -48,6 +48,7 @@ func (r *Reconciler) build(ctx context.Context, v *view, ds []promotion.Decision
 	var steps []*step
 	last := map[string]int{} // by stack, the number of its last commit
 	laid := map[string][]content.Edit{}
+	sizes := map[string]int{}
 	for i := range ds {
 		st := r.begun(s, &ds[i], &s.Environments[i])
 		if st == nil {
@@ -57,6 +58,9 @@ func (r *Reconciler) build(ctx context.Context, v *view, ds []promotion.Decision
 			delete(r.aside, st.o.Key)
 			v.aside = true
 			continue
+		}
+		if st.stack != "" && sizes[st.stack] == promotion.MostTogether {
+			continue // it goes with the next pass
 		}
 		edits, fits, err := r.onto(ctx, v, st, laid[st.stack])
 		if err != nil {
@@ -76,6 +80,7 @@ func (r *Reconciler) build(ctx context.Context, v *view, ds []promotion.Decision
 		if st.stack == "" {
 			continue
 		}
+		sizes[st.stack]++
 		if n := last[st.stack]; n > 0 {
 			st.commit.After, st.commit.Parents = n, nil
 		}
