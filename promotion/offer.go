@@ -43,7 +43,7 @@ func OfferTo(s *Snapshot, o *Observed) (*Offer, string) {
 			lists[i] = readable(o, lists[i])
 		}
 		if len(lists[0]) == 0 {
-			return nil, fmt.Sprintf("%s does not hold what %s has yet", o.Config.Read, names[0])
+			return nil, unrendered(o, names[0])
 		}
 	}
 	if o.Config.Newer == config.NewerQueues {
@@ -93,7 +93,10 @@ func offererOf(s *Snapshot, o *Observed, name string) (offerer, string) {
 		if o.Config.Source != nil {
 			return offerer{name: name, title: SourceName(o.Config.Source), landings: versionLandings(o), order: s.takenFrom(o, name), forgets: true}, ""
 		}
-		return offerer{name: name, title: o.Config.Read, landings: o.Reads, order: s.takenFrom(o, name), branch: o.Config.Read}, ""
+		return offerer{
+			name: name, title: o.Config.Read, landings: forward(s.Chain, o.Ledger.State.Position[name].Revision, o.Reads),
+			order: s.takenFrom(o, name), branch: o.Config.Read,
+		}, ""
 	}
 	up := s.find(Key{o.Key.Pipeline, name})
 	switch {
@@ -116,6 +119,25 @@ func offererOf(s *Snapshot, o *Observed, name string) (offerer, string) {
 		return offerer{}, fmt.Sprintf("what landed in %s is being recorded", name)
 	}
 	return offerer{name: name, title: name, landings: up.Landings, order: s.order(up), branch: s.Base(up), up: up}, ""
+}
+
+// forward leaves out what a source branch's writer made late: landings of a
+// revision that is an older commit of the default branch than what came before
+// them, or than what was taken. Where the revisions are no commits of it, the
+// branch's own history is all that says which is newer.
+func forward(chain Chain, taken string, ls []Landing) []Landing {
+	var out []Landing
+	for _, l := range slices.Backward(ls) {
+		if older, known := chain.Newer(taken, l.Revision); known && older {
+			continue
+		}
+		out = append(out, l)
+		if _, on := chain.Index(l.Revision); on {
+			taken = l.Revision
+		}
+	}
+	slices.Reverse(out)
+	return out
 }
 
 // above are an offerer's landings that are newer than what the environment
@@ -164,6 +186,31 @@ func readable(o *Observed, ls []Landing) []Landing {
 		}
 	}
 	return out
+}
+
+func unrendered(o *Observed, upstream string) string {
+	return fmt.Sprintf("%s does not hold what %s has yet", o.Config.Read, upstream)
+}
+
+// NotRendered says why an environment has to wait for a revision that all its
+// upstreams offer: its own source branch does not hold it yet. It is empty where
+// that is not why.
+func NotRendered(s *Snapshot, o *Observed, revision string) string {
+	if o.Config.Read == "" || len(o.Config.From) == 0 || o.Ledger.State == nil {
+		return ""
+	}
+	for _, name := range o.Config.From {
+		from, doubt := offererOf(s, o, name)
+		if doubt != "" {
+			return ""
+		}
+		newer, _ := above(s, o, from)
+		i := slices.IndexFunc(newer, func(l Landing) bool { return l.Revision == revision })
+		if i < 0 || len(readable(o, newer[i:i+1])) > 0 {
+			return ""
+		}
+	}
+	return unrendered(o, o.Config.From[0])
 }
 
 // standing is what stands upstream, as if it had just landed, for an

@@ -197,6 +197,19 @@ func (s *Snapshot) History(branch string) Chain {
 	return s.Branches[branch]
 }
 
+// Holds says whether a revision is a commit of this repository, on any branch
+// that was read; versions are none.
+func (s *Snapshot) Holds(revision string) bool {
+	_, on := s.Chain.Index(revision)
+	for _, c := range s.Branches {
+		if on {
+			break
+		}
+		_, on = c.Index(revision)
+	}
+	return on
+}
+
 // ChainOf is the chain of the branch an environment stands on.
 func (s *Snapshot) ChainOf(o *Observed) Chain { return s.History(o.Config.Branch) }
 

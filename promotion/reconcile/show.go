@@ -81,7 +81,7 @@ func revisions(s *promotion.Snapshot, ds []promotion.Decision) []texts.Revision 
 	live := map[string]map[string]bool{} // revision → pipelines
 	var order []string
 	add := func(revision, pipeline string) {
-		if _, on := s.Chain.Index(revision); !on {
+		if !s.Holds(revision) {
 			return
 		}
 		if live[revision] == nil {
@@ -152,7 +152,7 @@ func revisionStep(s *promotion.Snapshot, d *promotion.Decision, o *promotion.Obs
 			st.Reason = d.Reason
 			return st, d.Reason != ""
 		}
-		st.Standing = promotion.Waiting
+		st.Standing, st.Reason = promotion.Waiting, promotion.NotRendered(s, o, revision)
 		if d.Standing == promotion.Stopped {
 			st.Standing, st.Reason = d.Standing, d.Reason
 		}
