@@ -152,23 +152,23 @@ func TestMergeMethods(t *testing.T) {
 	})
 }
 
+// step is what a check run says, and what is done about it.
+type step struct {
+	says string
+	meet func(s *scene, ci int64, p githubsim.PullState)
+}
+
 // TestMergeRules: what a rule asks for is waited for, and named.
 func TestMergeRules(t *testing.T) {
 	for name, c := range map[string]struct {
 		pipeline string
 		rule     githubsim.Ruleset
-		steps    []struct {
-			says string
-			meet func(s *scene, ci int64, p githubsim.PullState)
-		}
-		method string
+		steps    []step
+		method   string
 	}{
 		"a required check": {
 			pipeline: shopAuto, rule: githubsim.Ruleset{RequiredChecks: []string{"build"}}, method: "merge",
-			steps: []struct {
-				says string
-				meet func(s *scene, ci int64, p githubsim.PullState)
-			}{
+			steps: []step{
 				{"the required check build has not reported yet", func(s *scene, ci int64, p githubsim.PullState) { s.report(ci, p.HeadSHA, "") }},
 				{"the required check build has not finished", func(s *scene, ci int64, p githubsim.PullState) { s.report(ci, p.HeadSHA, "failure") }},
 				{"the required check build ended with failure", func(s *scene, ci int64, p githubsim.PullState) { s.report(ci, p.HeadSHA, "success") }},
@@ -176,10 +176,7 @@ func TestMergeRules(t *testing.T) {
 		},
 		"a review": {
 			pipeline: shopAuto, rule: githubsim.Ruleset{Approvals: 1}, method: "merge",
-			steps: []struct {
-				says string
-				meet func(s *scene, ci int64, p githubsim.PullState)
-			}{
+			steps: []step{
 				{"a review has to approve it", func(s *scene, _ int64, p githubsim.PullState) { s.approve(p.Number) }},
 			},
 		},

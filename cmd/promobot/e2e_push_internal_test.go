@@ -254,7 +254,6 @@ func TestPushMeetsAPersonsPush(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := pair(t)
-			base := ""
 			var once atomic.Bool
 			defer s.when(c.sent, func() {
 				if once.CompareAndSwap(false, true) {
@@ -262,13 +261,12 @@ func TestPushMeetsAPersonsPush(t *testing.T) {
 				}
 			})()
 			release := s.push("dev: both", map[string]string{devFile: pairValues("2.0.0", "3.0.0")})
-			base = release
 			s.wait("web has landed", func() bool { l := s.ledgers()[webProd].Landing; return l != nil })
 			s.settle()
 			if d := cmp.Diff(c.prod, s.read(runFile)); d != "" {
 				t.Errorf("prod (-want +got):\n%s", d)
 			}
-			if d := cmp.Diff(c.main, s.onMain(base)); d != "" {
+			if d := cmp.Diff(c.main, s.onMain(release)); d != "" {
 				t.Errorf("main (-want +got):\n%s", d)
 			}
 			hers := strings.TrimSpace(string(s.bare("log", "-1", "--format=%H", "--grep=^ana's", "main")))

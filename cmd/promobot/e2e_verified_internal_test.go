@@ -127,7 +127,7 @@ func TestVerifiedPush(t *testing.T) {
 // left behind goes with what the next one pushes.
 func TestVerifiedKilled(t *testing.T) {
 	for name, dies := range map[string]func(r *http.Request, pushes int) bool{
-		"after the tree was pushed":   func(r *http.Request, pushes int) bool { return pushes == 1 },
+		"after the tree was pushed":   func(_ *http.Request, pushes int) bool { return pushes == 1 },
 		"after the commit was made":   func(r *http.Request, _ int) bool { return strings.HasSuffix(r.URL.Path, "/git/commits") },
 		"after the entry was pushed":  func(_ *http.Request, pushes int) bool { return pushes == 2 },
 		"after the branch was pushed": func(_ *http.Request, pushes int) bool { return pushes == 3 },
