@@ -29,6 +29,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -88,7 +89,7 @@ type Store struct {
 
 	mu      sync.Mutex
 	mirrors map[string]*mirror // by folder name
-	closed  bool
+	closed  atomic.Bool
 	tending sync.WaitGroup
 
 	room sync.Mutex // held while mirrors are removed for others
@@ -176,11 +177,15 @@ func New(o Options) (*Store, error) {
 	return s, nil
 }
 
-// Close ends maintenance and gives the folder of mirrors up for another process.
+// Close ends maintenance and gives the folder of mirrors up for another process,
+// once.
 // No method of the store's repositories may be running or be called afterwards.
 func (s *Store) Close() error {
 	s.mu.Lock()
-	s.closed = true
+	if s.closed.Swap(true) {
+		s.mu.Unlock()
+		return nil
+	}
 	for _, m := range s.mirrors {
 		m.interrupt()
 	}

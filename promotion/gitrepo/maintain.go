@@ -44,7 +44,7 @@ const (
 func (s *Store) tend(ctx context.Context, r *Repository) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed.Load() {
 		return
 	}
 	ctx = context.WithoutCancel(ctx) // whoever fetched need not wait
@@ -88,7 +88,7 @@ func (s *Store) maintainIfDue(ctx context.Context, r *Repository) (measured bool
 func (r *Repository) beginMaintenance(ctx context.Context, pressed bool) (_ context.Context, done func(), ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.waiting > 0 && !pressed || time.Now().Before(r.notBefore) {
+	if r.waiting > 0 && !pressed || time.Now().Before(r.notBefore) || r.store.closed.Load() {
 		return nil, nil, false
 	}
 	ctx, cancel := context.WithTimeout(ctx, maintenanceTime)

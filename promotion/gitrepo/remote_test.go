@@ -198,7 +198,11 @@ func (o *origin) commit(message string, files map[string]string) string {
 		}
 	}
 	run(o.t, o.work, "git", "add", "-A")
-	run(o.t, o.work, "git", "commit", "-q", "--allow-empty", "-m", message)
+	file := filepath.Join(o.t.TempDir(), "message") // which may be too long for an argument
+	if err := os.WriteFile(file, []byte(message), 0o600); err != nil {
+		o.t.Fatal(err)
+	}
+	run(o.t, o.work, "git", "commit", "-q", "--allow-empty", "-F", file)
 	return run(o.t, o.work, "git", "rev-parse", "HEAD")
 }
 
