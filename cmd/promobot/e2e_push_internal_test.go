@@ -51,6 +51,9 @@ func pair(t *testing.T) *scene {
 	s := newScene(t, sceneOptions{files: map[string]string{
 		".github/promobot.yml": pairPipelines, devFile: pairValues("1.0.0", "1.0.0"), runFile: pairValues("1.0.0", "1.0.0"),
 	}})
+	s.settings = func(c *Config) {
+		c.Push = PushConfig{Attempts: 10, Backoff: 2 * time.Millisecond, MaxBackoff: 20 * time.Millisecond}
+	}
 	s.installed(4)
 	return s
 }
