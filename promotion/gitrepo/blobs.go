@@ -87,6 +87,7 @@ func (r *Repository) bring(ctx context.Context, ids []string, urgent bool) (fetc
 	if err == nil {
 		return true, nil
 	}
+	r.untidy.Store(true)
 	if p, ok := errors.AsType[*ProcessError](err); ok {
 		if m := notOurRef.FindStringSubmatch(p.Stderr); m != nil {
 			return true, fmt.Errorf("blob %s: %w", m[1], ErrMissing)

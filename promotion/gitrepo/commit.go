@@ -133,6 +133,7 @@ func (r *Repository) keep(ctx context.Context, p *pack, commits []string) error 
 		args: []string{"unpack-objects", "-q"}, stdin: bytes.NewReader(p.bytes()),
 	})
 	if err != nil {
+		r.untidy.Store(true)
 		return r.noteDamage(explain(err, false))
 	}
 	missing, err := r.absent(ctx, commits)

@@ -31,6 +31,8 @@ type mirror struct {
 	// unsure is set when the mirror was not looked at yet, or a process that
 	// writes refs or packs failed: lock files may lie about. Guarded by lock.
 	unsure bool
+	// untidy is set by writers of objects that failed: temporary ones may lie about.
+	untidy atomic.Bool
 	// suspect is set by reads that found the mirror damaged.
 	suspect atomic.Bool
 	// writing is read-locked by whoever writes objects outside the lock.
@@ -263,7 +265,7 @@ func mirrorCommand(dir string, as access, timeout time.Duration) func() command 
 
 // refresh fetches into a mirror that is there.
 func (r *Repository) refresh(ctx context.Context) (promotion.Refs, error) {
-	if r.unsure {
+	if r.unsure || r.untidy.Load() {
 		if err := r.tidy(); err != nil {
 			return nil, fmt.Errorf("tidying the mirror: %w", fullDisk(err))
 		}

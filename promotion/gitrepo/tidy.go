@@ -64,9 +64,11 @@ func (r *Repository) tidy() error {
 		return err
 	}
 	if !r.writing.TryLock() {
+		r.untidy.Store(true) // the next fetch looks again
 		return nil
 	}
 	defer r.writing.Unlock()
+	r.untidy.Store(false)
 	return removeFiles(objects, "", isTemporary, r.opts.Logger)
 }
 
