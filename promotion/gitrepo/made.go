@@ -35,6 +35,7 @@ func (m *made) clear() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	clear(m.commits)
+	clear(m.shared)
 }
 
 // borrowedBy returns the blobs that the commits, and those made here below

@@ -1,7 +1,6 @@
 package gitrepo_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -474,21 +473,5 @@ func TestPushOfManyRefs(t *testing.T) {
 	}
 	if refs := sc.fetch(); len(refs) != 621 {
 		t.Errorf("%d refs on the remote, want 621", len(refs))
-	}
-}
-
-// TestPushesArePaced asks for a push that the pace allows only in a minute.
-func TestPushesArePaced(t *testing.T) {
-	t.Parallel()
-	sc := newScene(t, func(o *gitrepo.Options) { o.PushesPerMinute = 1 })
-	base := sc.origin.commit("base", nil)
-	sc.origin.push()
-	sc.fetch()
-	sc.push(false, promotion.RefUpdate{Ref: ledger, New: base})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	results, err := sc.repo.Push(ctx, []promotion.RefUpdate{{Ref: "refs/heads/next", New: base}}, false)
-	if err == nil || results[0].Status != promotion.Unknown || sc.origin.at("refs/heads/next") != "" {
-		t.Errorf("got %+v, error %v, remote at %q; want that nothing was pushed", results, err, sc.origin.at("refs/heads/next"))
 	}
 }

@@ -6,6 +6,7 @@ package gitrepo_test
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"io"
 	"net/http"
 	"net/http/cgi"
@@ -121,6 +122,20 @@ func (s *server) reset() {
 	defer s.mu.Unlock()
 	clear(s.counts)
 	s.bodies = nil
+}
+
+// sent is how many objects pushes sent since the last reset.
+func (s *server) sent() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for _, body := range s.bodies {
+		at := strings.Index(body, "PACK\x00\x00\x00\x02")
+		if strings.HasPrefix(body, "POST git-receive-pack") && at >= 0 {
+			n += int(binary.BigEndian.Uint32([]byte(body[at+8 : at+12])))
+		}
+	}
+	return n
 }
 
 func (s *server) inject(f func(kind string, w http.ResponseWriter, req *http.Request, next http.Handler) bool) {

@@ -74,7 +74,7 @@ func TestAPushNeverQueuesBehindFetches(t *testing.T) {
 	sc.fetch()
 	slow := sc.occupy(6)
 	<-slow.waiting
-	<-slow.waiting // as many as may run at a time, of the kind that takes long
+	<-slow.waiting        // as many as may run at a time, of the kind that takes long
 	sc.server.inject(nil) // those two are held on, and their seats with them
 
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
