@@ -292,6 +292,9 @@ func TestSixteenDeploysRightAfterARestart(t *testing.T) {
 	if n := s.metric("promobot_runs_total{result=\"done\"}"); n > deploys {
 		t.Errorf("%v runs for %d deploys that came at once", n, 2*deploys)
 	}
+	if n := s.metric(`promobot_base_window_seconds_count{deliver="pull_request"}`); n == 0 {
+		t.Error("no base window was measured")
+	}
 	t.Logf("%v runs; asked %d times whether it lives", s.metric(`promobot_runs_total{result="done"}`), asked)
 	s.wantQuiet()
 }
