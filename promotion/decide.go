@@ -243,6 +243,15 @@ func next(s *Snapshot, o *Observed) Decision {
 	if o.Config.Deliver == config.ByPush && o.Config.Mode == config.Auto {
 		gates, shut := ownGates(s, o, offer.Landing, offer.From)
 		if d.Gates = gates; shut == "" {
+			g := pushGate(s, o)
+			switch d.Gates = append(gates, g); {
+			case len(g.Needs) > 0:
+				d.Standing, d.Reason = Waiting, g.Text
+				return d
+			case !g.Passed:
+				d.Standing, d.Reason = Stopped, g.Text
+				return d
+			}
 			d.Standing, d.Action = Merging, Deliver{Promotion: newPromotion(s, o, offer, c), Previous: st.Clone(), Why: d.Reason}
 			return d
 		}

@@ -21,6 +21,7 @@ type Version struct {
 type Rules struct {
 	Checks         []RequiredCheck
 	Strict         bool // the head must contain the base branch's tip
+	PullRequests   bool // changes come by pull request only
 	Approvals      int  // approving reviews by people who may write
 	CodeOwners     bool
 	ResolveThreads bool

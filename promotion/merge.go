@@ -171,6 +171,31 @@ func rulesGate(s *Snapshot, o *Observed, method string) (Gate, bool) {
 	return Gate{}, false
 }
 
+// pushGate judges the rules that a push to the base branch itself has to obey:
+// a token that bypasses them would not be refused.
+func pushGate(s *Snapshot, o *Observed) Gate {
+	base := s.Base(o)
+	rules, read := s.Rules[base]
+	asks := ""
+	switch {
+	case !read:
+		return Gate{Name: "rules", Text: "the rules of " + base + " are being read", Needs: []Need{NeedRules}}
+	case rules.Locked, rules.Restricted:
+		asks = "let nobody push there who does not bypass them"
+	case rules.Queue:
+		asks = "ask for its merge queue"
+	case rules.PullRequests || rules.Approvals > 0 || rules.CodeOwners:
+		asks = "ask for a pull request"
+	case len(rules.Checks) > 0:
+		asks = "ask for checks before a push (" + rules.Checks[0].Name + ")"
+	case rules.Signatures && !o.Config.VerifiedCommits:
+		return Gate{Name: "rules", Text: "the rules of " + base + " ask for signed commits; say commits: verified in the pipeline file"}
+	default:
+		return Gate{Name: "rules", Passed: true, Text: "the rules of " + base + " let it be pushed"}
+	}
+	return Gate{Name: "rules", Text: fmt.Sprintf("the rules of %s %s, and promobot bypasses none; say deliver: pull_request in the pipeline file, or change the rules", base, asks)}
+}
+
 // checksGate judges the checks that the base branch requires.
 func checksGate(s *Snapshot, o *Observed, _ string) (Gate, bool) {
 	required := s.Rules[s.Base(o)].Checks

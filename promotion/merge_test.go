@@ -112,8 +112,18 @@ func TestDelivering(t *testing.T) {
 		"propose opens":           {func(_ *promotion.Snapshot, o *promotion.Observed) { o.Config.Mode = config.Propose }, promotion.Claim{}},
 		"a kind a person decides": {func(_ *promotion.Snapshot, o *promotion.Observed) { o.Content.Kinds = []content.Kind{content.Delete} }, promotion.Claim{}},
 		"held":                    {func(_ *promotion.Snapshot, o *promotion.Observed) { o.Ledger.State.Hold = &state.Hold{} }, nil},
-		"too many this hour":      {func(s *promotion.Snapshot, _ *promotion.Observed) { s.Limits.PerHour = 0 }, nil},
-		"too many open":           {func(s *promotion.Snapshot, _ *promotion.Observed) { s.Limits.Open = 0 }, promotion.Deliver{}},
+		"the rules are not read":  {func(s *promotion.Snapshot, _ *promotion.Observed) { delete(s.Rules, "main") }, nil},
+		"pull requests are asked for (also of an App that bypasses)": {func(s *promotion.Snapshot, _ *promotion.Observed) {
+			s.Rules["main"] = promotion.Rules{PullRequests: true}
+		}, nil},
+		"checks are asked for": {func(s *promotion.Snapshot, _ *promotion.Observed) {
+			s.Rules["main"] = promotion.Rules{Checks: []promotion.RequiredCheck{{Name: "ci"}}}
+		}, nil},
+		"linear history is what it makes": {func(s *promotion.Snapshot, _ *promotion.Observed) {
+			s.Rules["main"] = promotion.Rules{Linear: true}
+		}, promotion.Deliver{}},
+		"too many this hour": {func(s *promotion.Snapshot, _ *promotion.Observed) { s.Limits.PerHour = 0 }, nil},
+		"too many open":      {func(s *promotion.Snapshot, _ *promotion.Observed) { s.Limits.Open = 0 }, promotion.Deliver{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := offered()

@@ -62,7 +62,8 @@ func (a *App) identify(ctx context.Context, within time.Duration) (string, error
 }
 
 // installAt is the page on which an owner can install the App ("Sharing your
-// GitHub App"), or where to look for it when GitHub does not say.
+// GitHub App"), in backticks so that it can be copied wherever the sentence ends
+// up, or where to look for it when GitHub does not say.
 func (a *App) installAt(ctx context.Context) string {
 	if _, err := a.identify(ctx, knownFor); err != nil {
 		return "the App's page"
@@ -72,7 +73,7 @@ func (a *App) installAt(ctx context.Context) string {
 	if a.who.page == "" {
 		return "the App's page"
 	}
-	return a.who.page + "/installations/new"
+	return "`" + a.who.page + "/installations/new`"
 }
 
 // granted is what an installation grants, as it was last seen, if that will do;

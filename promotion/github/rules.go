@@ -136,6 +136,7 @@ func classic(out *promotion.Rules, p protection) {
 		}
 	}
 	if v := p.Reviews; v != nil {
+		out.PullRequests = true
 		out.Approvals, out.CodeOwners = max(out.Approvals, v.Approvals), out.CodeOwners || v.CodeOwners
 	}
 	out.Signatures = out.Signatures || p.Signatures.Enabled
@@ -192,6 +193,7 @@ func (b branchRule) add(out *promotion.Rules) error {
 		if err := b.read(&p); err != nil {
 			return err
 		}
+		out.PullRequests = true
 		out.Approvals = max(out.Approvals, p.Approvals)
 		out.CodeOwners = out.CodeOwners || p.CodeOwners
 		out.ResolveThreads = out.ResolveThreads || p.Threads

@@ -44,7 +44,7 @@ func TestRules(t *testing.T) {
 			"required_signatures":           obj{"enabled": true}, "required_linear_history": obj{"enabled": true},
 			"required_conversation_resolution": obj{"enabled": true}, "lock_branch": obj{"enabled": true}, "restrictions": obj{"users": []obj{}},
 		}, nil, promotion.Rules{
-			Checks: []promotion.RequiredCheck{ci}, Strict: true, Approvals: 2, CodeOwners: true, ResolveThreads: true,
+			Checks: []promotion.RequiredCheck{ci}, Strict: true, PullRequests: true, Approvals: 2, CodeOwners: true, ResolveThreads: true,
 			Signatures: true, Linear: true, Locked: true, Restricted: true,
 		}},
 		{"rulesets", nil, []obj{
@@ -58,17 +58,17 @@ func TestRules(t *testing.T) {
 			{"type": "non_fast_forward"},
 			{"type": "something_new", "parameters": obj{"a": 1}},
 		}, promotion.Rules{
-			Checks: []promotion.RequiredCheck{ci, {Name: "lint", App: 15368}}, Strict: true, Approvals: 1, CodeOwners: true,
+			Checks: []promotion.RequiredCheck{ci, {Name: "lint", App: 15368}}, Strict: true, PullRequests: true, Approvals: 1, CodeOwners: true,
 			ResolveThreads: true, Methods: []string{"merge", "squash"}, Signatures: true, Linear: true, Queue: true, Restricted: true,
 		}},
 		{"several of one type all hold", obj{"enabled": true, "required_status_checks": obj{"enforcement_level": "everyone", "checks": []obj{{"context": "ci", "app_id": nil}}}}, []obj{
 			status(false, obj{"context": "ci"}), status(true, obj{"context": "e2e"}),
 			review(obj{"required_approving_review_count": 2, "allowed_merge_methods": []string{"merge", "squash"}}),
 			review(obj{"required_approving_review_count": 1, "allowed_merge_methods": []string{"rebase", "squash"}}),
-		}, promotion.Rules{Checks: []promotion.RequiredCheck{ci, {Name: "e2e"}}, Strict: true, Approvals: 2, Methods: []string{"squash"}}},
+		}, promotion.Rules{Checks: []promotion.RequiredCheck{ci, {Name: "e2e"}}, Strict: true, PullRequests: true, Approvals: 2, Methods: []string{"squash"}}},
 		{"no method is left", nil, []obj{
 			review(obj{"allowed_merge_methods": []string{"merge"}}), review(obj{"allowed_merge_methods": []string{"squash"}}),
-		}, promotion.Rules{Methods: []string{}}},
+		}, promotion.Rules{PullRequests: true, Methods: []string{}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/config"
 )
 
 // readRules reads the rules of branches that were not read in this view yet.
@@ -34,11 +35,12 @@ func (r *Reconciler) matchRules(v *view) {
 	}
 	for i := range s.Environments {
 		o := &s.Environments[i]
-		if o.Pull == nil || !o.Pull.Open {
-			continue
-		}
-		if got := v.rules[s.Base(o)]; got.err != nil && o.Pull != nil {
+		open := o.Pull != nil && o.Pull.Open
+		if got := v.rules[s.Base(o)]; got.err != nil && (open || o.Config.Deliver == config.ByPush) {
 			o.Doubts = append(o.Doubts, fmt.Sprintf("the rules of %s could not be read: %v", s.Base(o), got.err))
+		}
+		if !open {
+			continue
 		}
 		if got, known := v.checks[o.Pull.Head]; known {
 			if got.err != nil {
@@ -64,7 +66,7 @@ func (r *Reconciler) wantGates(v *view, w *wants) {
 	var ruled []string
 	for i, d := range promotion.Decide(s) {
 		o := &s.Environments[i]
-		if len(d.Gates) == 0 || o.Pull == nil {
+		if len(d.Gates) == 0 {
 			continue
 		}
 		rules, read := s.Rules[s.Base(o)]
@@ -92,7 +94,15 @@ func (r *Reconciler) wantGates(v *view, w *wants) {
 }
 
 func (r *Reconciler) want(v *view, w *wants, o *promotion.Observed, n promotion.Need) {
-	number, base := o.Pull.Number, v.snapshot.Base(o)
+	base := v.snapshot.Base(o)
+	if _, known := v.rules[base]; n == promotion.NeedRules && !known && !slices.Contains(w.rules, base) {
+		w.rules = append(w.rules, base)
+		w.note(o, "the rules of "+base)
+	}
+	if o.Pull == nil {
+		return
+	}
+	number := o.Pull.Number
 	what := fmt.Sprintf("#%d", number)
 	switch n {
 	case promotion.NeedPull:
@@ -100,11 +110,7 @@ func (r *Reconciler) want(v *view, w *wants, o *promotion.Observed, n promotion.
 			w.pulls = append(w.pulls, number)
 			w.note(o, what)
 		}
-	case promotion.NeedRules:
-		if _, known := v.rules[base]; !known && !slices.Contains(w.rules, base) {
-			w.rules = append(w.rules, base)
-			w.note(o, "the rules of "+base)
-		}
+	case promotion.NeedRules: // above: a push needs them, too
 	case promotion.NeedChecks:
 		if o.Checks == nil && !slices.Contains(w.checks, o.Pull.Head) {
 			w.checks = append(w.checks, o.Pull.Head)
