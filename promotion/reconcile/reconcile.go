@@ -76,7 +76,11 @@ type memory struct {
 	sources  []config.VersionSource    // that the pipeline file names
 	brought  []Dispatch                // being accepted
 	ruled    []string                  // branches whose rules decide something
-	attempts map[promotion.Key][]state.Rebuild
+	// unreadable is the commit whose check run last said that sources cannot be
+	// read; lookedFor, that it needs not be looked for any more.
+	unreadable string
+	lookedFor  bool
+	attempts   map[promotion.Key][]state.Rebuild
 }
 
 // reachAt is what the kustomizations at a tip have in common.

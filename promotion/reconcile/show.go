@@ -4,7 +4,8 @@ package reconcile
 // stands on every promoted revision, with all environments inside; one on the
 // head of each promotion's pull request, with what it waits for; one on the
 // head of a person's pull request that touches an environment; and one on the
-// base branch's tip when the pipeline file there is wrong.
+// base branch's tip when the pipeline file there is wrong, or names a source that
+// cannot be read.
 
 import (
 	"context"
@@ -40,8 +41,9 @@ func (r *Reconciler) show(ctx context.Context, v *view, ds []promotion.Decision)
 	for _, rev := range revisions(v.snapshot, ds) {
 		all = append(all, shown{rev.Commit, texts.RevisionCheck(rev), nil})
 	}
+	all, failed := r.showSources(ctx, v, all)
 	foreign, err := r.showForeign(ctx, v)
-	return errors.Join(err, r.writeChecks(ctx, append(all, foreign...)))
+	return errors.Join(failed, err, r.writeChecks(ctx, append(all, foreign...)))
 }
 
 // shown is a check run as it should be.

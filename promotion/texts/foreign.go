@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/promotion/config"
 )
 
@@ -129,22 +130,25 @@ func effects(f Foreign, room int) string {
 
 // problems are what is wrong with the pipeline file, and how to mend it.
 func problems(f Foreign, room int) string {
-	items := each(f.File.Problems, room, "\n- ", func(p config.Problem) string {
-		where := fmt.Sprintf("line %d", p.Line)
-		if p.Line == 0 {
-			where = "the file"
-		} else if p.Column > 0 {
-			where += fmt.Sprintf(", column %d", p.Column)
-		}
-		item := "✗ " + code(cut(p.File, mostPath)) + ", " + where + ": " + said(p.Message, f.Repository, 0)
-		if p.Remedy != "" {
-			item += "; " + said(p.Remedy, f.Repository, 0)
-		}
-		return item
-	})
+	items := each(f.File.Problems, room, "\n- ", func(p config.Problem) string { return problem(p, f.Repository) })
 	s := "As long as the file is invalid, nothing is promoted by it"
 	if f.Number > 0 {
 		s = "If this were merged, nothing would be promoted until the file is mended"
 	}
 	return s + ".\n\n- " + items
+}
+
+// problem is one problem of a file in a line.
+func problem(p config.Problem, repo promotion.Repository) string {
+	where := fmt.Sprintf("line %d", p.Line)
+	if p.Line == 0 {
+		where = "the file"
+	} else if p.Column > 0 {
+		where += fmt.Sprintf(", column %d", p.Column)
+	}
+	item := "✗ " + code(cut(p.File, mostPath)) + ", " + where + ": " + said(p.Message, repo, 0)
+	if p.Remedy != "" {
+		item += "; " + said(p.Remedy, repo, 0)
+	}
+	return item
 }
