@@ -77,7 +77,7 @@ func (c *checkout) wantUnrelated(branches ...string) {
 	c.t.Helper()
 	of := map[string]string{}
 	for _, b := range branches {
-		for _, id := range strings.Fields(string(c.bare("rev-list", b))) {
+		for id := range strings.FieldsSeq(string(c.bare("rev-list", b))) {
 			if other := of[id]; other != "" {
 				c.t.Errorf("%s and %s have %.10s in common", other, b, id)
 			}

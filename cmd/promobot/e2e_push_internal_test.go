@@ -63,7 +63,7 @@ func pair(t *testing.T) *scene {
 func (c *checkout) onMain(after string) []string {
 	c.t.Helper()
 	var out []string
-	for _, id := range strings.Fields(string(c.bare("rev-list", "--first-parent", "--reverse", after+"..main"))) {
+	for id := range strings.FieldsSeq(string(c.bare("rev-list", "--first-parent", "--reverse", after+"..main"))) {
 		message := string(c.bare("log", "-1", "--format=%B", id))
 		title, _, _ := strings.Cut(message, "\n")
 		if ts := state.ParseTrailers(message); ts[state.TrailerID] != "" {
@@ -231,27 +231,41 @@ func TestPushMeetsAPersonsPush(t *testing.T) {
 		api    string            // the version that api's landing carries: "release" or "hers"
 	}{
 		"another file, seen by git": {
-			false, map[string]string{"README.md": "a shop\n"}, pairValues("2.0.0", "3.0.0"),
-			[]string{"ana's", "promobot: api/prod", "promobot: web/prod"}, "release",
+			false,
+			map[string]string{"README.md": "a shop\n"},
+			pairValues("2.0.0", "3.0.0"),
+			[]string{"ana's", "promobot: api/prod", "promobot: web/prod"},
+			"release",
 		},
 		"another file, seen by GitHub": {
-			true, map[string]string{"README.md": "a shop\n"}, pairValues("2.0.0", "3.0.0"),
-			[]string{"ana's", "promobot: api/prod", "promobot: web/prod"}, "release",
+			true,
+			map[string]string{"README.md": "a shop\n"},
+			pairValues("2.0.0", "3.0.0"),
+			[]string{"ana's", "promobot: api/prod", "promobot: web/prod"},
+			"release",
 		},
 		"the same file": {
-			true, map[string]string{runFile: strings.Replace(pairValues("1.0.0", "1.0.0"), "replicas: 2", "replicas: 7", 1)},
+			true,
+			map[string]string{runFile: strings.Replace(pairValues("1.0.0", "1.0.0"), "replicas: 2", "replicas: 7", 1)},
 			strings.Replace(pairValues("2.0.0", "3.0.0"), "replicas: 2", "replicas: 7", 1),
-			[]string{"ana's", "promobot: api/prod", "promobot: web/prod"}, "release",
+			[]string{"ana's", "promobot: api/prod", "promobot: web/prod"},
+			"release",
 		},
 		// Definition 6: the newer one is what counts, and the older never lands.
 		"something newer in dev": {
-			true, map[string]string{devFile: pairValues("2.1.0", "3.0.0")}, pairValues("2.1.0", "3.0.0"),
-			[]string{"ana's", "promobot: api/prod", "promobot: web/prod"}, "hers",
+			true,
+			map[string]string{devFile: pairValues("2.1.0", "3.0.0")},
+			pairValues("2.1.0", "3.0.0"),
+			[]string{"ana's", "promobot: api/prod", "promobot: web/prod"},
+			"hers",
 		},
 		// Definition 7: what is there already is not promoted again.
 		"the same value in prod": {
-			true, map[string]string{runFile: pairValues("2.0.0", "1.0.0")}, pairValues("2.0.0", "3.0.0"),
-			[]string{"ana's", "promobot: web/prod"}, "",
+			true,
+			map[string]string{runFile: pairValues("2.0.0", "1.0.0")},
+			pairValues("2.0.0", "3.0.0"),
+			[]string{"ana's", "promobot: web/prod"},
+			"",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

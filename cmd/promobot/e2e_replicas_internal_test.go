@@ -225,7 +225,7 @@ pipelines:
 	s.wait("all have landed", landed)
 
 	last, ids, ours := begin, map[string]string{}, 0
-	for _, id := range strings.Fields(string(s.bare("rev-list", "--reverse", begin+"..main"))) {
+	for id := range strings.FieldsSeq(string(s.bare("rev-list", "--reverse", begin+"..main"))) {
 		if parents := strings.TrimSpace(string(s.bare("log", "-1", "--format=%P", id))); parents != last {
 			t.Fatalf("%.10s stands on %s, and not on what was pushed before it, %s", id, parents, last)
 		}

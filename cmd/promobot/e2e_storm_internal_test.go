@@ -335,7 +335,7 @@ func countingGit(t *testing.T) (path string, peak func() (most, all int)) {
 	log := filepath.Join(dir, "log")
 	path = filepath.Join(dir, "git")
 	script := "#!/bin/sh\necho + >>'" + log + "'\n'" + git + "' \"$@\"\nstatus=$?\necho - >>'" + log + "'\nexit $status\n"
-	if err := os.WriteFile(path, []byte(script), 0o700); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(path, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return path, func() (most, all int) {

@@ -209,7 +209,9 @@ func (c *checkout) bare(args ...string) []byte {
 func (c *checkout) ledgers() map[string]state.Environment {
 	c.t.Helper()
 	refs := c.refs()
-	maps.DeleteFunc(refs, func(ref, _ string) bool { return !strings.HasPrefix(ref, state.RefPrefix) || strings.HasPrefix(ref, state.MadePrefix) })
+	maps.DeleteFunc(refs, func(ref, _ string) bool {
+		return !strings.HasPrefix(ref, state.RefPrefix) || strings.HasPrefix(ref, state.MadePrefix)
+	})
 	if c.known.ledgers != nil && maps.Equal(refs, c.known.refs) {
 		return c.known.ledgers
 	}

@@ -84,7 +84,7 @@ func (b *bench) directOurs(ctx context.Context, w *world, n int) (*delivered, er
 	if err := w.start(ctx, b.replicas, settings{debounce: usual}); err != nil {
 		return nil, err
 	}
-	v, err := w.wave(ctx, "release", release(0, n, "1.1.0"), state.Landed, sequence(n, "prod"))
+	v, err := w.wave(ctx, release(0, n, "1.1.0"), state.Landed, sequence(n, "prod"))
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func (b *bench) directOurs(ctx context.Context, w *world, n int) (*delivered, er
 	if d.landed, err = w.countRecorded(ctx, v.revision, state.Landed, sequence(n, "prod")); err != nil {
 		return nil, err
 	}
-	if d.broken, err = w.spoilt(ctx, ours, v.revision, n, 0, "1.1.0"); err != nil {
+	if d.broken, err = w.spoilt(ctx, ours, v.revision, n, 0); err != nil {
 		return nil, err
 	}
 	return &d, w.stopAll()
@@ -134,7 +134,7 @@ func (b *bench) directMoving(ctx context.Context, n int, pipelines string) (_ *d
 		if first == last {
 			continue
 		}
-		revision, err := w.push(ctx, ours, "release", release(first, last, "1.1.0"))
+		revision, err := w.push(ctx, "release", release(first, last, "1.1.0"))
 		if err != nil {
 			return nil, err
 		}
@@ -162,7 +162,7 @@ func (b *bench) directMoving(ctx context.Context, n int, pipelines string) (_ *d
 	}
 	d := deliveredBy(w.traffic.since(mark))
 	d.took, d.landed = at.Sub(w.hooks.woken()), landed
-	d.broken, err = w.spoilt(ctx, ours, begin, n, len(groups), "1.1.0")
+	d.broken, err = w.spoilt(ctx, ours, begin, n, len(groups))
 	return &d, err
 }
 
@@ -187,7 +187,7 @@ func (b *bench) directScripts(ctx context.Context, w *world, n int) (*delivered,
 	took := time.Since(begun)
 	d := deliveredBy(w.traffic.since(mark))
 	d.took, d.landed = took, n
-	d.broken, err = w.spoilt(ctx, scripts, refs["refs/heads/main"], n, 0, "1.1.0")
+	d.broken, err = w.spoilt(ctx, scripts, refs["refs/heads/main"], n, 0)
 	return &d, err
 }
 
@@ -211,7 +211,7 @@ func deliveredBy(exchanges []exchange) delivered {
 // spoilt says what is wrong with the commits after begin: each must follow the
 // one before it and, but for so many of people's to dev, change one promotion's
 // file; in the end all of them must hold what was promoted.
-func (w *world) spoilt(ctx context.Context, repository, begin string, n, people int, tag string) ([]string, error) {
+func (w *world) spoilt(ctx context.Context, repository, begin string, n, people int) ([]string, error) {
 	history, wrong, err := w.after(ctx, repository, begin)
 	if err != nil {
 		return nil, err
@@ -241,7 +241,7 @@ func (w *world) spoilt(ctx context.Context, repository, begin string, n, people 
 		if err != nil {
 			return nil, err
 		}
-		if changed[path] != 1 || string(text) != overlay(i, "prod", tag) {
+		if changed[path] != 1 || string(text) != overlay(i, "prod", "1.1.0") {
 			wrong = append(wrong, fmt.Sprintf("%s was changed %d times, or is not what was promoted", path, changed[path]))
 		}
 	}

@@ -152,11 +152,11 @@ func TestSpoiltHistories(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, files := range c.pushes {
-				if _, err := w.push(t.Context(), ours, "push", files); err != nil {
+				if _, err := w.push(t.Context(), "push", files); err != nil {
 					t.Fatal(err)
 				}
 			}
-			wrong, err := w.spoilt(t.Context(), ours, refs["refs/heads/main"], 2, c.people, "1.1.0")
+			wrong, err := w.spoilt(t.Context(), ours, refs["refs/heads/main"], 2, c.people)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -183,7 +183,7 @@ func TestScriptsPromoteWhatTheyShould(t *testing.T) {
 	if err := s.all(t.Context(), 3, 3, s.deliver); err != nil {
 		t.Fatal(err)
 	}
-	if wrong, err := w.spoilt(t.Context(), ours, refs["refs/heads/main"], 3, 0, "1.1.0"); err != nil || len(wrong) > 0 {
+	if wrong, err := w.spoilt(t.Context(), ours, refs["refs/heads/main"], 3, 0); err != nil || len(wrong) > 0 {
 		t.Errorf("%v %v", wrong, err)
 	}
 	got, err := fetched(w.traffic.since(0))

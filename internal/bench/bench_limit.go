@@ -29,7 +29,7 @@ func contentLimit(ctx context.Context, b *bench) (err error) {
 		return err
 	}
 	mark := w.traffic.mark()
-	if _, err := w.push(ctx, ours, "release", release(0, n, "1.1.0")); err != nil {
+	if _, err := w.push(ctx, "release", release(0, n, "1.1.0")); err != nil {
 		return err
 	}
 	begun, err := w.firstCreation(ctx, mark)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/promobot/promobot/state"
 )
@@ -44,7 +45,7 @@ func (b *bench) requestsOf(ctx context.Context, components, targets int, mode st
 	}
 	promotions := sequence(components, names...)
 	b.say("   %d × %d, %s", components, targets, label)
-	v, err := w.wave(ctx, "release", release(0, components, "1.1.0"), status, promotions)
+	v, err := w.wave(ctx, release(0, components, "1.1.0"), status, promotions)
 	if err != nil {
 		return err
 	}
@@ -91,12 +92,9 @@ func routes(exchanges []exchange) string {
 		}
 		return slices.Compare([]byte(a), []byte(b))
 	})
-	text := ""
+	parts := make([]string, len(names))
 	for i, name := range names {
-		if i > 0 {
-			text += ", "
-		}
-		text += fmt.Sprintf("%d %s", n[name], name)
+		parts[i] = fmt.Sprintf("%d %s", n[name], name)
 	}
-	return text
+	return strings.Join(parts, ", ")
 }

@@ -61,7 +61,7 @@ func (b *bench) sizeOf(ctx context.Context, of string, n, each, changed, rounds 
 	var took, bytes, trees, blobs, processor []float64
 	for round := range rounds {
 		files := maps.Collect(folderFiles("dev", changed, fmt.Sprintf("round %d", round)))
-		v, err := w.wave(ctx, "release", files, state.Opened, []string{"app/prod"})
+		v, err := w.wave(ctx, files, state.Opened, []string{"app/prod"})
 		if err != nil {
 			return 0, err
 		}

@@ -22,7 +22,7 @@ func storm(ctx context.Context, b *bench) (err error) {
 		return err
 	}
 	b.say("   promobot")
-	v, err := w.wave(ctx, "release", release(0, n, "1.1.0"), state.Opened, sequence(n, "prod"))
+	v, err := w.wave(ctx, release(0, n, "1.1.0"), state.Opened, sequence(n, "prod"))
 	if err != nil {
 		return err
 	}

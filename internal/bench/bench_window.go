@@ -45,7 +45,7 @@ func baseWindow(ctx context.Context, b *bench) (err error) {
 	mark := w.traffic.mark()
 	for round := range rounds {
 		i := round % n
-		_, err := w.wave(ctx, "release", release(i, i+1, fmt.Sprintf("1.%d.1", round+1)), status, sequence(n, "prod")[i:i+1])
+		_, err := w.wave(ctx, release(i, i+1, fmt.Sprintf("1.%d.1", round+1)), status, sequence(n, "prod")[i:i+1])
 		if err != nil {
 			return err
 		}

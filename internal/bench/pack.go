@@ -19,9 +19,8 @@ import (
 
 const flushPacket = "0000"
 
-// packets are the pkt-lines of a text; nil stands for flush and other marks.
-// What follows the last whole line is returned as rest.
-func packets(text []byte) (lines [][]byte, rest []byte) {
+// packets are the whole pkt-lines of a text; nil stands for flush and other marks.
+func packets(text []byte) (lines [][]byte) {
 	for len(text) >= 4 {
 		n, err := strconv.ParseUint(string(text[:4]), 16, 16)
 		if err != nil || int(n) > len(text) {
@@ -33,7 +32,7 @@ func packets(text []byte) (lines [][]byte, rest []byte) {
 		}
 		lines, text = append(lines, text[4:n]), text[n:]
 	}
-	return lines, text
+	return lines
 }
 
 // sideband is what was sent on the first band of pkt-lines.
@@ -69,9 +68,9 @@ func readPush(body, answer []byte) pushed {
 		}
 		rest = rest[n:]
 	}
-	lines, _ := packets(answer)
+	lines := packets(answer)
 	if band := sideband(lines); len(band) > 0 {
-		lines, _ = packets(band)
+		lines = packets(band)
 	}
 	for _, l := range lines {
 		switch {
@@ -108,7 +107,7 @@ type typesOf func(ids []string) (map[string]string, error)
 // countPack counts the objects of a fetch's answer (gitprotocol-v2). An answer
 // without a pack holds none.
 func countPack(answer []byte, bases typesOf) packed {
-	lines, _ := packets(answer)
+	lines := packets(answer)
 	pack := sideband(lines)
 	if len(pack) == 0 {
 		return packed{}
@@ -213,7 +212,7 @@ func readEntry(source *bytes.Reader, at int64, byID map[int64]string, after map[
 	if err != nil {
 		return 0, err
 	}
-	_, err = io.Copy(io.Discard, z)
+	_, err = io.Copy(io.Discard, z) //nolint:gosec // the simulator's own packs
 	return t, errors.Join(err, z.Close())
 }
 

@@ -47,7 +47,7 @@ func TestReadPackOfRealGit(t *testing.T) {
 	dir := t.TempDir()
 	git := func(stdin string, args ...string) []byte {
 		t.Helper()
-		out, err := gitIn(t.Context(), dir, strings.NewReader(stdin), nil, args...)
+		out, err := gitIn(t.Context(), dir, strings.NewReader(stdin), args...)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -26,7 +26,7 @@ type wave struct {
 
 // wave pushes files and waits until the ledgers named have come as far as
 // status, and then for rest.
-func (w *world) wave(ctx context.Context, message string, files map[string]string, status state.Status, keys []string) (wave, error) {
+func (w *world) wave(ctx context.Context, files map[string]string, status state.Status, keys []string) (wave, error) {
 	var v wave
 	if err := w.sim.Drain(ctx); err != nil {
 		return v, err
@@ -35,7 +35,7 @@ func (w *world) wave(ctx context.Context, message string, files map[string]strin
 	memory := watch(ctx, w.pids)
 	w.hooks.expect()
 	var err error
-	if v.revision, err = w.push(ctx, ours, message, files); err != nil {
+	if v.revision, err = w.push(ctx, "release", files); err != nil {
 		memory.end()
 		return v, err
 	}

@@ -150,12 +150,12 @@ func full(repository string) string { return owner + "/" + repository }
 // repository makes a repository of files, in one commit.
 func (w *world) repository(ctx context.Context, name string, files iter.Seq2[string, string]) error {
 	from := filepath.Join(w.dir, name+".git")
-	if _, err := gitIn(ctx, "", nil, nil, "init", "--quiet", "--bare", "--initial-branch=main", from); err != nil {
+	if _, err := gitIn(ctx, "", nil, "init", "--quiet", "--bare", "--initial-branch=main", from); err != nil {
 		return err
 	}
 	stream, feed := io.Pipe()
 	go func() { _ = feed.CloseWithError(fastImport(feed, files)) }() // it never fails
-	_, err := gitIn(ctx, from, stream, nil, "fast-import", "--quiet")
+	_, err := gitIn(ctx, from, stream, "fast-import", "--quiet")
 	if err = errors.Join(err, stream.Close()); err != nil {
 		return err
 	}
@@ -176,14 +176,14 @@ func fastImport(to io.Writer, files iter.Seq2[string, string]) error {
 	return out.Flush()
 }
 
-// push makes a person's push of files to main, without HTTP: it costs nothing
+// push makes a person's push of files to promobot's main, without HTTP: it costs nothing
 // of what is measured, and its webhook is under way when it returns.
-func (w *world) push(ctx context.Context, repository, message string, files map[string]string) (string, error) {
+func (w *world) push(ctx context.Context, message string, files map[string]string) (string, error) {
 	changes := map[string]*string{}
 	for path, text := range files {
 		changes[path] = &text
 	}
-	return w.sim.Commit(ctx, full(repository), person, "main", message, changes)
+	return w.sim.Commit(ctx, full(ours), person, "main", message, changes)
 }
 
 // bare runs git in the simulator's own repository, to look.
@@ -192,14 +192,14 @@ func (w *world) bare(ctx context.Context, repository string, stdin io.Reader, ar
 	if err != nil {
 		return nil, err
 	}
-	return gitIn(ctx, path, stdin, nil, args...)
+	return gitIn(ctx, path, stdin, args...)
 }
 
 // gitIn runs git with no configuration but its own.
-func gitIn(ctx context.Context, dir string, stdin io.Reader, env []string, args ...string) ([]byte, error) {
+func gitIn(ctx context.Context, dir string, stdin io.Reader, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir, cmd.Stdin = dir, stdin
-	cmd.Env = append(plainEnvironment(), env...)
+	cmd.Env = plainEnvironment()
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -45,6 +45,8 @@ func (s *Server) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 
 // answerGraphQL runs a document under the mutex. Refusals of the endpoint
 // itself have a status, all others are a 200 with errors.
+//
+//nolint:contextcheck // a call carries its request, whose context learnFacts uses
 func (s *Server) answerGraphQL(c *call) (reply, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -69,9 +70,7 @@ func (a answered) at(path string) any {
 func (w *world) mutate(token, name, field string, number int, more map[string]any) answered {
 	w.t.Helper()
 	input := map[string]any{field: w.nodeOf(number)}
-	for key, value := range more {
-		input[key] = value
-	}
+	maps.Copy(input, more)
 	kind := strings.ToUpper(name[:1]) + name[1:] + "Input!"
 	return w.graphQL(token, fmt.Sprintf(`mutation Do($input: %s) { %s(input: $input) { clientMutationId } }`, kind, name),
 		map[string]any{"input": input})

@@ -9,6 +9,7 @@ package githubsim
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -78,8 +79,7 @@ func (s *spans) add(at time.Time, amount int) {
 
 // within is the sum of the last span of time, and when the oldest in it leaves.
 func (s *spans) within(now time.Time, span time.Duration) (sum int, leaves time.Time) {
-	for i := len(*s) - 1; i >= 0; i-- {
-		one := (*s)[i]
+	for _, one := range slices.Backward(*s) {
 		if !one.at.After(now.Add(-span)) {
 			break
 		}

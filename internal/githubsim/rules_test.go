@@ -142,8 +142,7 @@ func TestMergesMeetEveryRule(t *testing.T) {
 			w.must(err)
 		}, "behind", "Head branch is out of date. Review and try the merge again.", func(w ruled) {
 			_, _, err := w.bot.PullRequests.UpdateBranch(w.t.Context(), "acme", "shop", w.number, nil)
-			var accepted *github.AcceptedError
-			if !errors.As(err, &accepted) {
+			if _, accepted := errors.AsType[*github.AcceptedError](err); !accepted {
 				w.must(err)
 			}
 			w.conclude(w.state(w.number).HeadSHA, "ci", "success")

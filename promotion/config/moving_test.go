@@ -62,7 +62,8 @@ func TestWhatMustNotTravel(t *testing.T) {
 				"      say managed: elsewhere and a source for prod, or stop the other tool there\n",
 		},
 		"Argo CD Image Updater writes beside it": {
-			"{images: \"*\"}", "", "", files{":envs/dev/kustomization.yaml": "", ":envs/prod/kustomization.yaml": "", ":envs/prod/.argocd-source-app.yaml": "kustomize: {}\n", ":envs/dev/.argocd-source-app.yaml": "kustomize: {}\n"},
+			"{images: \"*\"}", "", "",
+			files{":envs/dev/kustomization.yaml": "", ":envs/prod/kustomization.yaml": "", ":envs/prod/.argocd-source-app.yaml": "kustomize: {}\n", ":envs/dev/.argocd-source-app.yaml": "kustomize: {}\n"},
 			"4:3 prod is written by Argo CD Image Updater: envs/prod/.argocd-source-app.yaml overrides what app would promote to it\n" +
 				"      say managed: elsewhere and a source for prod, or stop the other tool there\n",
 		},
@@ -118,13 +119,19 @@ func TestChecksOnBranches(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"a file that names its environment": {own, map[string]string{"env/dev:a.yaml": "host: dev.acme.io\n", "env/e2e:a.yaml": "host: e2e.acme.io\n", "env/prod:a.yaml": "x: 1\n"},
+		"a file that names its environment": {
+			own,
+			map[string]string{"env/dev:a.yaml": "host: dev.acme.io\n", "env/e2e:a.yaml": "host: e2e.acme.io\n", "env/prod:a.yaml": "x: 1\n"},
 			"11:22 app would copy a.yaml from dev to e2e, and its value host names its own environment: \"dev.acme.io\" there, \"e2e.acme.io\" here\n" +
-				"      add keep: \"host\" beside files, or except: \"a.yaml\"\n"},
+				"      add keep: \"host\" beside files, or except: \"a.yaml\"\n",
+		},
 		"content written for the environment may name it": {hydrated, map[string]string{"env/dev:a.yaml": "host: dev\n", "env/e2e:a.yaml": "host: e2e\n", "env/e2e-next:a.yaml": "host: e2e\n", "env/prod-next:a.yaml": ""}, ""},
-		"a range on the branch that is read": {values, map[string]string{"env/dev-next:v.yaml": "tag: 1.0.0\n", "env/e2e-next:v.yaml": "tag: ~1.2\n", "env/dev:v.yaml": "tag: latest\n", "env/prod:v.yaml": "tag: latest\n"},
+		"a range on the branch that is read": {
+			values,
+			map[string]string{"env/dev-next:v.yaml": "tag: 1.0.0\n", "env/e2e-next:v.yaml": "tag: ~1.2\n", "env/dev:v.yaml": "tag: latest\n", "env/prod:v.yaml": "tag: latest\n"},
 			"12:14 app would take tag of v.yaml on branch env/e2e-next from e2e, where it is \"~1.2\": that means another version from day to day\n" +
-				"      pin it there; or, if another tool decides what runs in e2e, say managed: elsewhere and a source for it; or say mode: observe for app in e2e\n"},
+				"      pin it there; or, if another tool decides what runs in e2e, say managed: elsewhere and a source for it; or say mode: observe for app in e2e\n",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(c.want, told(t, c.src, c.files)); diff != "" {

@@ -39,7 +39,8 @@ func TestWithVersion(t *testing.T) {
 		},
 		"an absent value is refused": {
 			[]content.Item{{Kind: content.Values, Patterns: []string{"image.tag"}, In: "v.yaml"}},
-			"v.yaml", "image:\n  name: a\n", "1.0.0", "image:\n  name: a\n", []string{"image.tag: it is absent"},
+			"v.yaml", "image:\n  name: a\n", "1.0.0", "image:\n  name: a\n",
+			[]string{"image.tag: it is absent"},
 		},
 		"an absent value is created": {
 			[]content.Item{{Kind: content.Values, Patterns: []string{"image.tag"}, In: "v.yaml", Create: true}},
@@ -51,11 +52,13 @@ func TestWithVersion(t *testing.T) {
 		},
 		"a match without a hit": {
 			[]content.Item{{Kind: content.Match, Patterns: []string{`ref=v([0-9.]+)`}, In: "main.tf"}},
-			"main.tf", "nothing\n", "1.2.0", "nothing\n", []string{"ref=v([0-9.]+): the pattern has no hit"},
+			"main.tf", "nothing\n", "1.2.0", "nothing\n",
+			[]string{"ref=v([0-9.]+): the pattern has no hit"},
 		},
 		"an absent file": {
 			[]content.Item{{Kind: content.Values, Patterns: []string{"image.tag"}, In: "w.yaml"}},
-			"v.yaml", "a: 1\n", "1.0.0", "a: 1\n", []string{": the file is absent"},
+			"v.yaml", "a: 1\n", "1.0.0", "a: 1\n",
+			[]string{": the file is absent"},
 		},
 		"the same version": {images, "kustomization.yaml", "images:\n- name: ghcr.io/acme/app\n  newTag: 1.0.0\n", "1.0.0", "images:\n- name: ghcr.io/acme/app\n  newTag: 1.0.0\n", nil},
 	} {

@@ -4,6 +4,7 @@ package github_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -162,9 +163,7 @@ func mergeView(changes obj) obj {
 		"id": "PR_7", "number": 7, "state": "OPEN", "headRefOid": head, "reviewDecision": nil, "isInMergeQueue": false,
 		"isMergeQueueEnabled": true, "autoMergeRequest": nil,
 	}
-	for k, v := range changes {
-		p[k] = v
-	}
+	maps.Copy(p, changes)
 	return obj{"data": obj{"repository": obj{"databaseId": repositoryID, "pullRequest": p}}}
 }
 

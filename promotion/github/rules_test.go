@@ -3,6 +3,7 @@ package github_test
 // What a branch asks for, and what speaks for a commit.
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -143,9 +144,7 @@ func TestChecks(t *testing.T) {
 			"id": id, "name": name, "app": obj{"id": app}, "status": "completed", "conclusion": "success",
 			"started_at": "2026-03-02T08:00:00Z", "completed_at": "2026-03-02T08:05:00Z", "html_url": "https://github.test/run", "output": obj{"title": "fine"},
 		}
-		for k, v := range changes {
-			out[k] = v
-		}
+		maps.Copy(out, changes)
 		return out
 	}
 	s := newServer(t)

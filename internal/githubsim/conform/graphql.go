@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/vektah/gqlparser/v2"
@@ -89,11 +90,11 @@ func (d *Description) checkGraphQLRequest(r *http.Request, body []byte) (string,
 func graphQLProblems(where string, list gqlerror.List) []problem {
 	var out []problem
 	for _, e := range list {
-		at := where
+		at := []string{where}
 		for _, l := range e.Locations {
-			at += fmt.Sprintf(" %d:%d", l.Line, l.Column)
+			at = append(at, fmt.Sprintf("%d:%d", l.Line, l.Column))
 		}
-		out = append(out, problem{where: at, text: e.Message})
+		out = append(out, problem{where: strings.Join(at, " "), text: e.Message})
 	}
 	return out
 }
