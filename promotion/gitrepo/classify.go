@@ -80,11 +80,12 @@ var (
 	conflictReasons = []string{
 		"stale info", "fetch first", "non-fast-forward", "needs force", "already exists",
 		"remote ref updated since checkout", "incorrect old value provided", "reference already exists",
+		"reference does not exist",
 	}
 	bystanderReasons = []string{"atomic push failed", "atomic push failure"}
 	// The cause of these stands elsewhere.
 	elsewhereReasons = []string{"failed to update ref", "failed to update", "atomic transaction failed", "transaction failed", "failed to lock", "cannot lock ref"}
-	unknownReasons   = []string{"internal server error", "internal error", "timed out", "timeout", "try again", "unavailable", "remote failed to report status", "unable to create", "unable to write", "unpacker error"}
+	unknownReasons   = []string{"internal server error", "internal error", "timed out", "timeout", "try again", "unavailable", "remote failed to report status", "unable to create", "unable to write", "unpacker error", "missing necessary objects"}
 )
 
 // Causes in the remote's words of a ref that could not be moved.
