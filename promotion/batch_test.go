@@ -47,8 +47,10 @@ func gathered(t *testing.T) *promotion.Snapshot {
 		o := &s.Environments[i]
 		o.Ledger.State.Promotion = &p
 		o.Head = "head"
-		o.Pull = &promotion.PullRequest{Number: 7, Open: true, Base: "main", Head: "head", ByApp: true, Mergeable: "clean",
-			Body: state.FormatTrailers([]state.Trailer{{Key: state.TrailerBatch, Value: p.Batch.Name()}})}
+		o.Pull = &promotion.PullRequest{
+			Number: 7, Open: true, Base: "main", Head: "head", ByApp: true, Mergeable: "clean",
+			Body: state.FormatTrailers([]state.Trailer{{Key: state.TrailerBatch, Value: p.Batch.Name()}}),
+		}
 	}
 	return s
 }

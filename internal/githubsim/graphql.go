@@ -32,7 +32,7 @@ func (s *Server) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		err = &apiError{status: http.StatusRequestEntityTooLarge, message: "Payload too large."}
 	} else {
-		out, err = s.answerGraphQL(c)
+		out, err = s.answerGraphQL(c) //nolint:contextcheck // the call carries its request, whose context it uses
 	}
 	if err != nil {
 		out = errorReply(err)
@@ -46,7 +46,6 @@ func (s *Server) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 // answerGraphQL runs a document under the mutex. Refusals of the endpoint
 // itself have a status, all others are a 200 with errors.
 //
-//nolint:contextcheck // a call carries its request, whose context learnFacts uses
 func (s *Server) answerGraphQL(c *call) (reply, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -227,9 +227,7 @@ func TestSignedCommit(t *testing.T) {
 			"sha": made, "tree": obj{"sha": tree}, "parents": []obj{{"sha": head}},
 			"verification": obj{"verified": true, "reason": "valid", "payload": "tree …", "signature": "-----BEGIN PGP SIGNATURE-----"},
 		}
-		for k, v := range changes {
-			out[k] = v
-		}
+		maps.Copy(out, changes)
 		return out
 	}
 	tests := []struct {

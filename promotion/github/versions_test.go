@@ -4,6 +4,7 @@ package github_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -20,9 +21,7 @@ func release(tag string, changes obj) obj {
 		"id": 1, "tag_name": tag, "target_commitish": "main", "draft": false, "prerelease": false,
 		"published_at": "2026-03-01T08:00:00Z", "html_url": "https://github.test/r/" + tag,
 	}
-	for k, v := range changes {
-		out[k] = v
-	}
+	maps.Copy(out, changes)
 	return out
 }
 

@@ -48,25 +48,35 @@ func draw(w *world) *layout {
 	perEnv := func(e string) string { return "env/" + e }
 	switch w.rng.IntN(8) {
 	case 0: // two stagings that have to agree, folders on one branch
-		return &layout{name: "branches", pipelines: []string{"app"}, environments: []string{"qa", "staging", "prod"},
+		return &layout{
+			name: "branches", pipelines: []string{"app"}, environments: []string{"qa", "staging", "prod"},
 			upstreams: map[string][]string{"staging": {"qa"}, "prod": {"staging"}}, files: []string{"version.yml", "settings.yml"},
-			bases: []string{main, heads + "env/qa", heads + "env/staging", heads + "env/prod"}, branch: perEnv, dir: func(string, string) string { return "app" }}
+			bases: []string{main, heads + "env/qa", heads + "env/staging", heads + "env/prod"}, branch: perEnv, dir: func(string, string) string { return "app" },
+		}
 	case 1:
-		return &layout{name: "hydrated", pipelines: []string{"app"}, environments: []string{"qa", "staging", "prod"}, hydrated: true,
+		return &layout{
+			name: "hydrated", pipelines: []string{"app"}, environments: []string{"qa", "staging", "prod"}, hydrated: true,
 			upstreams: map[string][]string{"staging": {"qa"}, "prod": {"staging"}}, files: []string{"version.yml", "settings.yml"},
-			bases: []string{main, heads + "env/qa", heads + "env/staging", heads + "env/prod"}, branch: perEnv, dir: func(string, string) string { return "app" }}
+			bases: []string{main, heads + "env/qa", heads + "env/staging", heads + "env/prod"}, branch: perEnv, dir: func(string, string) string { return "app" },
+		}
 	case 2:
-		return &layout{name: "versions", pipelines: []string{"app"}, environments: []string{"qa", "staging", "prod"}, source: "qa", managed: w.rng.IntN(2) == 0,
+		return &layout{
+			name: "versions", pipelines: []string{"app"}, environments: []string{"qa", "staging", "prod"}, source: "qa", managed: w.rng.IntN(2) == 0,
 			upstreams: map[string][]string{"staging": {"qa"}, "prod": {"staging"}}, files: []string{"version.yml"},
-			bases: []string{main}, branch: onMain, dir: func(_, e string) string { return "envs/" + e }}
+			bases: []string{main}, branch: onMain, dir: func(_, e string) string { return "envs/" + e },
+		}
 	case 3, 4:
-		return &layout{name: "services", pipelines: []string{"services/a", "services/b", "services/c"}, environments: []string{"qa", "staging", "prod"},
+		return &layout{
+			name: "services", pipelines: []string{"services/a", "services/b", "services/c"}, environments: []string{"qa", "staging", "prod"},
 			upstreams: map[string][]string{"staging": {"qa"}, "prod": {"staging"}}, files: []string{"version.yml", "settings.yml"},
-			bases: []string{main}, branch: onMain, dir: func(p, e string) string { return p + "/" + e }}
+			bases: []string{main}, branch: onMain, dir: func(p, e string) string { return p + "/" + e },
+		}
 	}
-	return &layout{name: "folders", pipelines: []string{"app"}, environments: []string{"qa", "staging-us", "staging-eu", "prod-us", "prod-eu"},
+	return &layout{
+		name: "folders", pipelines: []string{"app"}, environments: []string{"qa", "staging-us", "staging-eu", "prod-us", "prod-eu"},
 		upstreams: map[string][]string{"staging-us": {"qa"}, "staging-eu": {"qa"}, "prod-us": {"staging-us"}, "prod-eu": {"staging-us", "staging-eu"}},
-		files:     []string{"version.yml", "settings.yml"}, bases: []string{main}, branch: onMain, dir: func(_, e string) string { return "envs/" + e }}
+		files:     []string{"version.yml", "settings.yml"}, bases: []string{main}, branch: onMain, dir: func(_, e string) string { return "envs/" + e },
+	}
 }
 
 // says draws what an environment says of how a promotion travels.
