@@ -9,7 +9,7 @@ build: ## the program, in bin/
 demo: ## a narrated promotion against a simulated GitHub
 	go run ./cmd/promobot demo
 
-test: ## every test, the model with 2,000 seeds
+test: ## every test, the model with 5,000 seeds
 	go test ./...
 
 race: ## every test under the race detector, the model with fewer seeds
