@@ -104,19 +104,24 @@ func killedAt(t *testing.T, nth int, warm bool) {
 	child.Stderr = &said
 	var requests atomic.Int32
 	var killed atomic.Bool
+	started := make(chan *os.Process, 1)
 	s.inject(func(_ string, w http.ResponseWriter, req *http.Request, next http.Handler) bool {
 		if int(requests.Add(1)) != nth {
 			return false
 		}
 		answerHalf(w, req, next, func() {
 			killed.Store(true)
-			if err := child.Process.Kill(); err != nil {
+			if err := (<-started).Kill(); err != nil {
 				t.Errorf("killing it: %v", err)
 			}
 		})
 		return true
 	})
-	if err := child.Run(); err == nil {
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	started <- child.Process
+	if err := child.Wait(); err == nil {
 		t.Fatalf("it was never killed: it made %d requests", requests.Load())
 	}
 	s.inject(nil)
