@@ -52,7 +52,7 @@ func claimed(s *Snapshot, o *Observed, p state.Promotion) Decision {
 		st.Sequence++
 		return Decision{
 			Standing: Waiting, Reason: fmt.Sprintf("#%d is being recorded", first.Number),
-			Action: Append{Kind: state.KindOpened, State: st, Sentence: OpenedSentence(o.Key, p, first.Number)},
+			Action: Append{Kind: state.KindOpened, State: st, Sentence: OpenedSentence(o, p, first.Number)},
 		}
 	}
 	if age := s.Now.Sub(p.Claimed); age < Bound {
@@ -68,8 +68,8 @@ func claimed(s *Snapshot, o *Observed, p state.Promotion) Decision {
 }
 
 // OpenedSentence is the ledger's sentence for an opened pull request.
-func OpenedSentence(k Key, p state.Promotion, number int) string {
-	return fmt.Sprintf("%s: #%d opened for %s from %s", k, number, short(p.Revision), p.From)
+func OpenedSentence(o *Observed, p state.Promotion, number int) string {
+	return fmt.Sprintf("%s: #%d opened for %s from %s", o.Key, number, short(p.Revision), fromName(o, p.From))
 }
 
 // open decides on an open pull request.
@@ -92,7 +92,7 @@ func open(s *Snapshot, o *Observed, p state.Promotion) Decision {
 		return stop(fmt.Sprintf("mode is observe: #%d is left to you", p.PullRequest))
 	}
 	if !comesFrom(o, p.From) {
-		return announceClose(o, p, fmt.Sprintf("%s no longer comes from %s", o.Key.Environment, p.From))
+		return announceClose(o, p, fmt.Sprintf("%s no longer comes from %s", o.Key.Environment, fromName(o, p.From)))
 	}
 	offer, _ := OfferTo(s, o)
 	if keeps(o, &p) {

@@ -236,7 +236,7 @@ func next(s *Snapshot, o *Observed) Decision {
 		return d
 	}
 	if o.Config.Mode <= config.Observe {
-		d.Standing, d.Reason = WouldPromote, fmt.Sprintf("mode is observe: %s from %s would be promoted", short(offer.Landing.Revision), offer.From)
+		d.Standing, d.Reason = WouldPromote, fmt.Sprintf("mode is observe: %s from %s would be promoted", short(offer.Landing.Revision), fromName(o, offer.From))
 		return d
 	}
 	d.Reason = cameFrom(o, offer.Landing.Revision, offer.From)
@@ -323,7 +323,7 @@ func settle(o *Observed, offer *Offer) Decision {
 	reason := fmt.Sprintf("%s changes nothing here", short(offer.Landing.Revision))
 	return Decision{
 		Standing: UpToDate, Reason: reason, Offer: offer,
-		Action: Append{Kind: state.KindSettled, State: st, Sentence: fmt.Sprintf("%s: %s from %s changes nothing here", o.Key, short(offer.Landing.Revision), offer.From)},
+		Action: Append{Kind: state.KindSettled, State: st, Sentence: fmt.Sprintf("%s: %s from %s changes nothing here", o.Key, short(offer.Landing.Revision), fromName(o, offer.From))},
 	}
 }
 

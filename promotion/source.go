@@ -186,3 +186,15 @@ func SourceName(src *config.VersionSource) string {
 	}
 	return fmt.Sprintf("%s of %s", src.Kind, src.Repository)
 }
+
+// fromName is where a promotion comes from, for people: an environment, or the
+// environment's own source.
+func fromName(o *Observed, from string) string {
+	switch {
+	case from != state.Source:
+		return from
+	case o.Config.Source == nil && o.Config.Read == "":
+		return "its source" // which the pipeline file does not name any more
+	}
+	return SourceName(o.Config.Source)
+}

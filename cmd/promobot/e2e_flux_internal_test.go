@@ -88,6 +88,9 @@ func TestFlux(t *testing.T) {
 		t.Errorf("it is proposed as %q", p.Title)
 	}
 
+	if strings.Contains(p.Body, "revert it in staging") {
+		t.Errorf("the text sends people to staging, where Flux decides:\n%s", p.Body)
+	}
 	if d := cmp.Diff(production("6.5.1"), s.folder(p.HeadSHA, ".")); d != "" {
 		t.Errorf("the promotion (-want +got):\n%s", d)
 	}

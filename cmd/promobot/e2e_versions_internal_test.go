@@ -108,6 +108,9 @@ func TestVersionsFromReleases(t *testing.T) {
 	if d := cmp.Diff([]string{"baseline", "accepted", "claim", "opened", "landed"}, s.story(shopDev)); d != "" {
 		t.Errorf("dev's ledger (-want +got):\n%s", d)
 	}
+	if says := s.sentences(shopDev); says[3] != "shop/dev: #1 opened for 1.1.0 from release of acme/app" {
+		t.Errorf("dev's ledger says %q", says)
+	}
 	if got := s.ledgers()[shopDev].Versions[0]; got.Name != "1.1.0" || got.URL == "" || got.Letter != "" {
 		t.Errorf("dev accepted %+v", got)
 	}

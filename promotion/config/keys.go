@@ -229,7 +229,7 @@ func branchField[T any](into func(*T) *place) field[T] {
 }
 
 func readField[T any](into func(*T) *readSpec) field[T] {
-	return key("read", readBranchShape, "the place of `from`", "content comes from the environment's own source branch, as a hydrator writes it. An environment without `from` takes each new state of it; one with `from` takes the revision that is next upstream, which needs `revision`. It may share no history with the branch", into)
+	return key("read", readBranchShape, "the place of `from`", "content comes from the environment's own source branch, as a hydrator writes it. An environment without `from` takes each new state of it, but where `revision` names commits of the default branch, none of an older one that arrives late; one with `from` takes the revision that is next upstream, which needs `revision`. It may share no history with the branch", into)
 }
 
 func readFields() []field[readSpec] {

@@ -212,7 +212,7 @@ func (r *Reconciler) openedEntries(s *promotion.Snapshot, st *step, pull promoti
 		next.Sequence++
 		p := next.Promotion
 		p.Status, p.PullRequest, p.URL = state.Opened, pull.Number, pull.URL
-		es = append(es, entry{observed: o, kind: state.KindOpened, state: next, sentence: promotion.OpenedSentence(o.Key, *p, pull.Number)})
+		es = append(es, entry{observed: o, kind: state.KindOpened, state: next, sentence: promotion.OpenedSentence(o, *p, pull.Number)})
 	}
 	return es
 }

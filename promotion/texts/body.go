@@ -240,7 +240,7 @@ func undo(p Promotion) string {
 	if down := downstream(p); len(down) > 0 {
 		s += " The revert is offered to " + listed(inlined(down), 8, ", ") + " like any change."
 	}
-	if p.State.Origin == "" || p.State.Origin == environment(p) {
+	if p.State.Origin == "" || p.State.Origin == environment(p) || managed(p, p.State.Origin) {
 		return s
 	}
 	return s + fmt.Sprintf(" Through promobot: revert it in %s, and the revert travels the same way.", named(p.State.Origin))
@@ -333,4 +333,12 @@ func kinds(c content.Change) string {
 		mark = ""
 	}
 	return " (" + mark + strings.Join(ks, ", ") + ")"
+}
+
+// managed says whether another tool writes an environment: what it takes back
+// there is an older version to promobot, and older ones change nothing.
+func managed(p Promotion, environment string) bool {
+	return p.Pipeline != nil && slices.ContainsFunc(p.Pipeline.Environments, func(e config.Environment) bool {
+		return e.Name == environment && e.Managed
+	})
 }
