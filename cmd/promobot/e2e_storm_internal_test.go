@@ -334,7 +334,7 @@ func countingGit(t *testing.T) (path string, peak func() (most, all int)) {
 	dir := t.TempDir()
 	log := filepath.Join(dir, "log")
 	path = filepath.Join(dir, "git")
-	script := "#!/bin/sh\necho + >>'" + log + "'\n'" + git + "' \"$@\"\nstatus=$?\necho - >>'" + log + "'\nexit $status\n"
+	script := "#!/bin/sh\necho + $$ >>'" + log + "'\n'" + git + "' \"$@\"\nstatus=$?\necho - $$ >>'" + log + "'\nexit $status\n"
 	if err := os.WriteFile(path, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -343,15 +343,27 @@ func countingGit(t *testing.T) (path string, peak func() (most, all int)) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		// One that was killed, as soon as nobody wanted its answer any more, wrote
+		// no end: it counts among all, and not among those at a time.
+		ended := map[string]int{}
+		for line := range strings.Lines(string(text)) {
+			if pid, ends := strings.CutPrefix(line, "- "); ends {
+				ended[pid]++
+			}
+		}
 		now := 0
-		for _, c := range text {
-			switch c {
-			case '+':
-				all++
+		for line := range strings.Lines(string(text)) {
+			sign, pid, _ := strings.Cut(line, " ")
+			switch {
+			case sign == "-":
+				now--
+			case ended[pid] > 0:
+				ended[pid]--
 				now++
 				most = max(most, now)
-			case '-':
-				now--
+				all++
+			default:
+				all++
 			}
 		}
 		return most, all
