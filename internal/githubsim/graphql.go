@@ -45,7 +45,6 @@ func (s *Server) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 
 // answerGraphQL runs a document under the mutex. Refusals of the endpoint
 // itself have a status, all others are a 200 with errors.
-//
 func (s *Server) answerGraphQL(c *call) (reply, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

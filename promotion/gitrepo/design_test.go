@@ -22,6 +22,7 @@ package gitrepo_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,11 +39,7 @@ import (
 func (s *server) requests() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := map[string]int{}
-	for kind, n := range s.counts {
-		all[kind] = n
-	}
-	return all
+	return maps.Clone(s.counts)
 }
 
 func TestDesignFetchAsksOnceAndForNoBlob(t *testing.T) {

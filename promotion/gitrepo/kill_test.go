@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -56,9 +57,7 @@ func leftovers(t *testing.T, dir string) []string {
 func answerHalf(w http.ResponseWriter, req *http.Request, next http.Handler, between func()) {
 	whole := httptest.NewRecorder()
 	next.ServeHTTP(whole, req)
-	for name, values := range whole.Header() {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), whole.Header())
 	w.Header().Del("Content-Length")
 	w.WriteHeader(whole.Code)
 	_, _ = w.Write(whole.Body.Bytes()[:whole.Body.Len()/2])
@@ -226,9 +225,7 @@ func plant(t *testing.T, path string) {
 func midway(w http.ResponseWriter, req *http.Request, next http.Handler, reached chan<- struct{}, proceed <-chan struct{}) {
 	whole := httptest.NewRecorder()
 	next.ServeHTTP(whole, req)
-	for name, values := range whole.Header() {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), whole.Header())
 	w.WriteHeader(whole.Code)
 	half := whole.Body.Len() / 2
 	_, _ = w.Write(whole.Body.Bytes()[:half])
