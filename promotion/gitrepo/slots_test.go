@@ -7,6 +7,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -109,11 +111,17 @@ func TestAFetchNeverQueuesBehindClones(t *testing.T) {
 	sc.origin.commit("base", nil)
 	sc.origin.push()
 	sc.fetch()
+	large := sc.server.newOrigin("large")
+	large.commit("base", nil)
+	large.push()
 	proceed := make(chan struct{})
-	cloning := make(chan struct{}, 8)
-	sc.server.inject(func(kind string, _ http.ResponseWriter, req *http.Request, _ http.Handler) bool {
-		if kind == "advertise git-upload-pack" {
-			cloning <- struct{}{}
+	cloning := make(chan struct{}, 1)
+	sc.server.inject(func(_ string, _ http.ResponseWriter, req *http.Request, _ http.Handler) bool {
+		if strings.HasPrefix(req.URL.Path, "/large.git") {
+			select {
+			case cloning <- struct{}{}:
+			default:
+			}
 			select {
 			case <-proceed:
 			case <-req.Context().Done():
@@ -123,7 +131,7 @@ func TestAFetchNeverQueuesBehindClones(t *testing.T) {
 	})
 	var wg sync.WaitGroup
 	for i := range 6 {
-		remote := sc.server.remote(sc.origin)
+		remote := sc.server.remote(large)
 		remote.Key = fmt.Sprintf("new-%d", i)
 		wg.Go(func() {
 			if _, err := sc.store.Open(remote).Fetch(context.WithoutCancel(t.Context())); err != nil {
@@ -131,13 +139,18 @@ func TestAFetchNeverQueuesBehindClones(t *testing.T) {
 			}
 		})
 	}
+	release := sync.OnceFunc(func() { close(proceed) })
+	defer release()
 	<-cloning
-	sc.server.inject(nil)
+	until(t, "all clones began", func() bool {
+		found, err := filepath.Glob(filepath.Join(sc.dir, "new-*.git.half", "refs", "heads"))
+		return err == nil && len(found) == 6
+	})
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	if _, err := sc.repo.Fetch(ctx); err != nil {
 		t.Errorf("a fetch beside clones: %v", err)
 	}
-	close(proceed)
+	release()
 	wg.Wait()
 }
