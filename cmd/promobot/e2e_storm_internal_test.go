@@ -334,7 +334,10 @@ func countingGit(t *testing.T) (path string, peak func() (most, all int)) {
 	dir := t.TempDir()
 	log := filepath.Join(dir, "log")
 	path = filepath.Join(dir, "git")
-	script := "#!/bin/sh\necho + $$ >>'" + log + "'\n'" + git + "' \"$@\"\nstatus=$?\necho - $$ >>'" + log + "'\nexit $status\n"
+	// The question for git's version has no seat: readiness asks it, whatever waits.
+	script := "#!/bin/sh\n" +
+		"case $1 in --version) exec '" + git + "' --version;; esac\n" +
+		"echo + $$ >>'" + log + "'\n'" + git + "' \"$@\"\nstatus=$?\necho - $$ >>'" + log + "'\nexit $status\n"
 	if err := os.WriteFile(path, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -345,26 +348,28 @@ func countingGit(t *testing.T) (path string, peak func() (most, all int)) {
 		}
 		// One that was killed, as soon as nobody wanted its answer any more, wrote
 		// no end: it counts among all, and not among those at a time.
-		ended := map[string]int{}
-		for line := range strings.Lines(string(text)) {
-			if pid, ends := strings.CutPrefix(line, "- "); ends {
-				ended[pid]++
-			}
-		}
-		now := 0
+		var begun []string
+		ends := map[int]bool{}     // by the index of a line, of those that begin
+		latest := map[string]int{} // numbers are used again
 		for line := range strings.Lines(string(text)) {
 			sign, pid, _ := strings.Cut(line, " ")
+			if i, runs := latest[pid]; sign == "-" && runs {
+				ends[i] = true
+			}
+			latest[pid] = len(begun)
+			begun = append(begun, sign)
+		}
+		now := 0
+		for i, sign := range begun {
 			switch {
 			case sign == "-":
 				now--
-			case ended[pid] > 0:
-				ended[pid]--
+				continue
+			case ends[i]:
 				now++
 				most = max(most, now)
-				all++
-			default:
-				all++
 			}
+			all++
 		}
 		return most, all
 	}
