@@ -43,14 +43,32 @@ type RequiredCheck struct {
 // name and App.
 type CheckResult struct {
 	Name       string
-	App        int64  // that reported it; 0 for a commit status
-	ByApp      bool   // promobot's own App reported it
-	Status     string // queued, in_progress, completed, …; a status is completed or pending
-	Conclusion string // success, failure, neutral, …; a status's success, failure, error
-	URL        string // details
-	Summary    string // the check run's title, or the status's description
+	Kind       ResultKind // "" for a check run or commit status
+	App        int64      // that reported it; 0 for a commit status
+	ByApp      bool       // promobot's own App reported it
+	Status     string     // queued, in_progress, completed, …; a status is completed or pending
+	Conclusion string     // success, failure, neutral, …; a status's success, failure, error
+	URL        string     // details
+	Summary    string     // the check run's title, or the status's description
 	Time       time.Time
+	Slug       string // of the App that reported it; "" for a commit status
+	File       string // of a workflow: .github/workflows/NAME
+	Commit     string // it was reported on
+	Text       string // summary and text of a check run, cut to 4,000 bytes; for hints
 }
+
+// ResultKind is what reported a result besides check runs and commit statuses.
+type ResultKind string
+
+// The other kinds of results.
+const (
+	// DeploymentResult is the newest status of a deployment; Name is its
+	// environment, Conclusion its state: success, failure, error, inactive; others
+	// leave it empty, with Status pending.
+	DeploymentResult ResultKind = "deployment"
+	// WorkflowResult is a workflow run; Name is the workflow's name, File its path.
+	WorkflowResult ResultKind = "workflow"
+)
 
 // MergeView is what only GraphQL tells of a pull request.
 type MergeView struct {
@@ -67,4 +85,37 @@ type SignedCommit struct {
 	ID        string
 	Payload   string // the commit object without its signature
 	Signature string // armored
+}
+
+// Comment is a comment on a pull request or issue.
+type Comment struct {
+	ID      int64
+	Issue   int  // number of the pull request or issue
+	Pull    bool // it is a pull request
+	Body    string
+	URL     string
+	Author  string
+	Bot     bool // its author is a bot or an App
+	ByApp   bool // promobot's own App wrote it
+	Created time.Time
+	Edited  bool // since it was written
+	Reacted bool // promobot has reacted to it
+}
+
+// Permission is what a person may do in the repository ("Get repository
+// permissions for a user", REST API documentation).
+type Permission struct {
+	Role   string // role_name: read, triage, write, maintain, admin, or a custom role's name
+	Folded string // permission: none, read, write or admin; maintain is folded into write, triage into read
+}
+
+// WorkflowRun is a run of a workflow.
+type WorkflowRun struct {
+	ID         int64
+	Title      string // display_title
+	Event      string
+	Status     string // queued, in_progress, completed, …
+	Conclusion string
+	URL        string
+	Created    time.Time
 }

@@ -30,6 +30,15 @@ const (
 	KindClosed   Kind = "closed"   // promobot's closing of a pull request is done
 	KindResume   Kind = "resume"   // a hold is lifted
 	KindAccepted Kind = "accepted" // a source brought a new version
+	KindWatched  Kind = "watched"  // what is observed of a landing has changed
+	KindVerdict  Kind = "verdict"  // a landing is verified, has failed or is given up
+	KindFailed   Kind = "failed"   // a step of the failure policy is taken
+	KindRun      Kind = "run"      // the user's recovery is sent, known or over
+	KindHalted   Kind = "halted"   // the failure policy has nothing left to do
+	KindHold     Kind = "hold"     // a person stops the environment
+	KindApproved Kind = "approve"  // a person approves a promotion
+	KindWish     Kind = "wish"     // a person wants something done
+	KindPast     Kind = "past"     // a person lets a promotion pass a gate
 )
 
 // Environment is the whole state of one environment of one pipeline.
@@ -48,6 +57,21 @@ type Environment struct {
 	Promotion *Promotion `json:"promotion,omitempty"`
 	// Hold stops merging and promoting onward until it is lifted.
 	Hold *Hold `json:"hold,omitempty"`
+	// Watch is what is observed of the newest landing while it has no verdict.
+	Watch *Watch `json:"watch,omitempty"`
+	// Verdicts are those of landings, newest first.
+	Verdicts []Verdict `json:"verdicts,omitempty"`
+	// Failure is what went wrong last, until it is resolved.
+	Failure *Failure `json:"failure,omitempty"`
+	// Rejected is content that is not offered again, newest first.
+	Rejected []Rejected `json:"rejected,omitempty"`
+	// Floor is, for each upstream, the landing up to which nothing is offered any
+	// more; it is above Position after a rollback.
+	Floor map[string]string `json:"floor,omitempty"`
+	// Wish is what a person wants done next.
+	Wish *Wish `json:"wish,omitempty"`
+	// Heard are the comment commands that have had their effect, newest first.
+	Heard []Heard `json:"heard,omitempty"`
 	// Claims are the times of the claims of the last hour, oldest first, for
 	// the limits.
 	Claims []time.Time `json:"claims,omitempty"`
@@ -172,6 +196,14 @@ type Promotion struct {
 	Age time.Duration `json:"age,omitempty"`
 	// Batch is set when it travels together with others.
 	Batch *Batch `json:"batch,omitempty"`
+	// Reverts is set on a rollback.
+	Reverts *Reverts `json:"reverts,omitempty"`
+	// Approval is a person's; Past are the gates a person let it pass.
+	Approval *Approval `json:"approval,omitempty"`
+	Past     []Past    `json:"past,omitempty"`
+	// Skipped says that a person took it out by a command, so that closing it is
+	// a veto.
+	Skipped bool `json:"skipped,omitempty"`
 }
 
 // Head is the head of its branch: its own commit, or that of the last one of its batch.
@@ -252,6 +284,13 @@ type Landing struct {
 	Expected    string    `json:"expected"`
 	Actual      string    `json:"actual"`
 	Time        time.Time `json:"time"`
+	// Promoted and Base are the promotion's own commit and what it was built on.
+	Promoted string `json:"promoted,omitempty"`
+	Base     string `json:"base,omitempty"`
+	// Was is what stood before it.
+	Was *Was `json:"was,omitempty"`
+	// Reverts says, of a rollback, the id of the promotion that it took back.
+	Reverts string `json:"reverts,omitempty"`
 }
 
 // Mixed says that what landed is not exactly what was promoted.
@@ -264,6 +303,13 @@ type Hold struct {
 	Since  time.Time `json:"since"`
 	// Landing is the commit that caused it; a person's later landing lifts it.
 	Landing string `json:"landing,omitempty"`
+	// Failed is the landing whose verification failed: only a person's resume
+	// lifts it.
+	Failed string `json:"failed,omitempty"`
+	// Until is when it ends by itself; zero: never.
+	Until time.Time `json:"until,omitzero"`
+	// Comment is the comment that asked for it.
+	Comment int64 `json:"comment,omitempty"`
 }
 
 // Clone returns a copy that shares nothing with e.
@@ -272,8 +318,14 @@ func (e Environment) Clone() Environment {
 	c.Position = maps.Clone(e.Position)
 	c.Baseline.Upstreams = maps.Clone(e.Baseline.Upstreams)
 	c.Versions = slices.Clone(e.Versions)
+	e.cloneVerification(&c)
 	if e.Landing != nil {
 		l := *e.Landing
+		if l.Was != nil {
+			w := *l.Was
+			w.Position = maps.Clone(w.Position)
+			l.Was = &w
+		}
 		c.Landing = &l
 	}
 	if e.Promotion != nil {
@@ -284,6 +336,15 @@ func (e Environment) Clone() Environment {
 			b := *p.Batch
 			b.Members = slices.Clone(b.Members)
 			p.Batch = &b
+		}
+		p.Past = slices.Clone(p.Past)
+		if p.Reverts != nil {
+			r := *p.Reverts
+			p.Reverts = &r
+		}
+		if p.Approval != nil {
+			a := *p.Approval
+			p.Approval = &a
 		}
 		if p.Replaced != nil {
 			r := *p.Replaced

@@ -89,6 +89,18 @@ type Environment struct {
 	// nothing is said of verify, below which no mode is auto.
 	Verified bool
 	Optional bool
+	// Verify is what must hold after a landing; nil where Verified.
+	Verify *Verify
+	// OnFailure is the failure policy, in its order; the last step is mostly halt.
+	OnFailure []Step
+	// Rollback is the mode of rollbacks: Propose or Auto.
+	Rollback Mode
+	// Windows must all be open for a promotion to land.
+	Windows []Window
+	// Approval says that a person other than the author has to approve.
+	Approval bool
+	// Right is the least that commands about this environment ask for.
+	Right Right
 	// Present is false when the environment has no file for this pipeline.
 	// Blocked says why nothing can be promoted here, with what to do: an absent
 	// environment that is not optional, say.

@@ -47,6 +47,32 @@ type GitHub interface {
 	Rules(ctx context.Context, branch string) (promotion.Rules, error)
 	// Checks are all check runs and statuses on a commit, the newest of each.
 	Checks(ctx context.Context, commit string) ([]promotion.CheckResult, error)
+	// Deployments are the newest statuses of others' deployments of a commit, and
+	// WorkflowRuns the newest runs of each workflow on it.
+	Deployments(ctx context.Context, commit string) ([]promotion.CheckResult, error)
+	WorkflowRuns(ctx context.Context, commit string) ([]promotion.CheckResult, error)
+	// DispatchWorkflow starts a workflow, and returns the run's id where GitHub
+	// tells it; 0 where it does not. DispatchRepository sends a
+	// repository_dispatch. Neither can be repeated without another effect.
+	DispatchWorkflow(ctx context.Context, workflow, ref string, inputs map[string]string) (run int64, err error)
+	DispatchRepository(ctx context.Context, event string, payload map[string]any) error
+	// RunsSince lists a workflow's runs (all workflows': "") begun by a dispatch
+	// since a time, newest first; Run reads one.
+	RunsSince(ctx context.Context, workflow string, since time.Time) ([]promotion.WorkflowRun, error)
+	Run(ctx context.Context, id int64) (promotion.WorkflowRun, error)
+	// Comment reads one comment; promotion.ErrNotFound when it was deleted.
+	Comment(ctx context.Context, id int64) (promotion.Comment, error)
+	// CommentsOn lists an issue's or pull request's comments since a time.
+	CommentsOn(ctx context.Context, issue int, since time.Time) ([]promotion.Comment, error)
+	WriteComment(ctx context.Context, issue int, body string) (int64, error)
+	EditComment(ctx context.Context, id int64, body string) error
+	// React shows a reaction on a comment: eyes, confused, rocket or +1. Once is
+	// as good as often.
+	React(ctx context.Context, comment int64, reaction string) error
+	// Permission is what someone may do in the repository.
+	Permission(ctx context.Context, login string) (promotion.Permission, error)
+	// InTeam says whether someone is an active member of org/team.
+	InTeam(ctx context.Context, login, team string) (bool, error)
 	// Versions lists what a source offers, newest first as far as GitHub orders it.
 	Versions(ctx context.Context, src config.VersionSource) ([]promotion.Version, error)
 	// CreateCommit has GitHub make and sign a commit over a tree that it has.
