@@ -1,8 +1,23 @@
 // Package calendar tells when promotions may land: weekly windows in a time zone,
 // blocked spans, and holidays. It is pure: times come in, times go out.
+//
+// Rules:
+//
+//   - A span is from the first instant at which clocks in its zone show its
+//     beginning, or later, to the last at which they show less than its end. So a
+//     span that begins in the hour that clocks skip opens at the first instant
+//     after it, one that lies in that hour alone does not open that day, and one
+//     in the hour that clocks repeat is a single span, not two.
+//   - What shuts is stronger than what opens: holidays, then blocked spans, then
+//     what is not allowed. A holiday shuts its date, also for a span that began
+//     the evening before.
+//   - What comes from files of a repository is bounded, and never panics.
 package calendar
 
-import "time"
+import (
+	"time"
+	_ "time/tzdata" // zones are the same on every machine, also on one that has none
+)
 
 // Window is when something may happen. The zero Window is always open.
 type Window struct {
@@ -26,4 +41,26 @@ type Day struct {
 	Month time.Month
 	Day   int
 	Name  string // of the holiday
+}
+
+// dayMinutes is a day on the clock.
+const dayMinutes = 24 * 60
+
+// civil is the date as a time in UTC, at midnight, to calculate with.
+func (d Day) civil() time.Time {
+	return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC)
+}
+
+// civilOf is the date that clocks in the zone show at t.
+func civilOf(t time.Time, zone *time.Location) time.Time {
+	year, month, day := t.In(zone).Date()
+	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
+}
+
+// zoned is the window's zone; UTC if it has none.
+func zoned(zone *time.Location) *time.Location {
+	if zone == nil {
+		return time.UTC
+	}
+	return zone
 }
