@@ -198,6 +198,7 @@ func form(s *Snapshot, ds []Decision) {
 	for i := range ds {
 		o := &s.Environments[i]
 		c, ok := ds[i].Action.(Claim)
+		ok = ok && c.Promotion.Reverts == nil // a rollback waits for nothing
 		if !ok || c.Moves || !o.Config.Batch.Batched() {
 			continue
 		}

@@ -27,8 +27,11 @@ func underWay(s *Snapshot, o *Observed, p state.Promotion) Decision {
 	case o.Pull == nil:
 		return wait(s, retryDoubt, fmt.Sprintf("#%d could not be read", p.PullRequest))
 	case o.Pull.Merged:
-		return land(o, p)
+		return land(s, o, p)
 	case !o.Pull.Open && p.Status == state.Closing:
+		if p.Skipped {
+			return end(s, o, p, state.Vetoed, p.Reason, p.By)
+		}
 		return end(s, o, p, state.Closed, p.Reason, "")
 	case !o.Pull.Open:
 		return end(s, o, p, state.Vetoed, "closed without merging", o.Pull.ClosedBy)
@@ -69,7 +72,17 @@ func claimed(s *Snapshot, o *Observed, p state.Promotion) Decision {
 
 // OpenedSentence is the ledger's sentence for an opened pull request.
 func OpenedSentence(o *Observed, p state.Promotion, number int) string {
+	if r := p.Reverts; r != nil {
+		return fmt.Sprintf("%s: #%d opened to roll %s back to %s", o.Key, number, short(r.Revision), short(p.Revision))
+	}
 	return fmt.Sprintf("%s: #%d opened for %s from %s", o.Key, number, short(p.Revision), fromName(o, p.From))
+}
+
+// newHold says whether a person held the environment after the promotion's head
+// was made. A merge that is under way at that moment asks for the old head.
+func newHold(o *Observed, p state.Promotion) bool {
+	h := o.Ledger.State.Hold
+	return h != nil && h.Comment != 0 && h.Since.After(p.Claimed)
 }
 
 // open decides on an open pull request.
@@ -90,6 +103,15 @@ func open(s *Snapshot, o *Observed, p state.Promotion) Decision {
 		return wait(s, retryMergeable, "what landed here is being looked at")
 	case o.Config.Mode <= config.Observe:
 		return stop(fmt.Sprintf("mode is observe: #%d is left to you", p.PullRequest))
+	}
+	if p.Reverts != nil {
+		return rollingBack(s, o, p)
+	}
+	if due := RevertDue(s, o); due != nil {
+		return announceClose(o, p, fmt.Sprintf("what landed before it is rolled back: %s", due.Reason))
+	}
+	if where, x := RejectedFor(s, o, Landing{Revision: p.Revision}); x != nil {
+		return announceClose(o, p, fmt.Sprintf("%s failed in %s: %s", short(p.Revision), where, x.Reason))
 	}
 	if !comesFrom(o, p.From) {
 		return announceClose(o, p, fmt.Sprintf("%s no longer comes from %s", o.Key.Environment, fromName(o, p.From)))
@@ -123,6 +145,11 @@ func open(s *Snapshot, o *Observed, p state.Promotion) Decision {
 		np.Rebuild++
 		np.Expected = o.Content.Expected
 		return move(s, o, p, np, nil, "the pipeline file says commits: verified now")
+	case newHold(o, p):
+		np := p
+		np.Rebuild++
+		np.Expected = o.Content.Expected
+		return move(s, o, p, np, nil, "it is held: with a new head no merge that was asked for before goes through")
 	case !shows(pull.Body, p) && s.Now.Sub(p.Claimed) >= Bound:
 		return Decision{Standing: Waiting, Reason: "its text is being brought up to date", Action: Advance{Promotion: p, Lease: p.Head()}}
 	}
@@ -192,7 +219,7 @@ func end(s *Snapshot, o *Observed, p state.Promotion, how state.Status, reason, 
 
 // land records a merged pull request. What landed is compared with what was
 // promoted; where they differ the environment is mixed, and held.
-func land(o *Observed, p state.Promotion) Decision {
+func land(s *Snapshot, o *Observed, p state.Promotion) Decision {
 	r := o.Resolved
 	if r == nil {
 		return Decision{Standing: Waiting, Reason: fmt.Sprintf("#%d is merged, and its commit is not in the history yet", p.PullRequest)}
@@ -201,28 +228,53 @@ func land(o *Observed, p state.Promotion) Decision {
 	l := state.Landing{
 		ID: p.ID, Commit: r.Commit, Before: r.Before, Revision: p.Revision, Origin: p.Origin, From: p.From, At: p.Landing,
 		Method: r.Method, By: o.Pull.MergedBy, PullRequest: p.PullRequest, Expected: r.Expected, Actual: r.Actual, Time: o.Pull.MergedAt,
+		Promoted: p.Commit, Was: Was(s, o, r.Before, r.Was),
 	}
 	took := *OfferOf(p)
 	if r.Replaced {
 		q := p.Replaced
-		l.ID, l.Revision, l.Origin, l.From, l.At = q.ID, q.Revision, q.Origin, q.From, q.Landing
+		l.ID, l.Revision, l.Origin, l.From, l.At, l.Promoted = q.ID, q.Revision, q.Origin, q.From, q.Landing, q.Commit
 		took = Offer{From: q.From, Landing: Landing{Commit: q.Landing, Revision: q.Revision, Origin: q.Origin, Read: q.Read}, Others: q.Others}
 		st.Promotion.Status, st.Promotion.Reason = state.Closed, fmt.Sprintf("#%d was merged while it still showed %s", p.PullRequest, short(q.Revision))
 	} else {
 		st.Promotion.Status, st.Promotion.By = state.Landed, o.Pull.MergedBy
 	}
 	st.Promotion.Ended, st.Promotion.Replaced = o.Pull.MergedAt, nil
-	Land(&st, took, l)
+	if p.Reverts != nil {
+		landBack(&st, p, &l)
+	} else {
+		Land(&st, took, l)
+	}
+	if o.Config.Verify != nil {
+		st.Watch = &state.Watch{Landing: l.Commit, Since: s.Now}
+	}
 	sentence := fmt.Sprintf("%s: #%d landed %s as %.10s, merged by %s", o.Key, p.PullRequest, short(l.Revision), l.Commit, orSomeone(l.By))
+	if p.Reverts != nil {
+		sentence = fmt.Sprintf("%s: #%d rolled %s back to %s as %.10s, merged by %s", o.Key, p.PullRequest, short(p.Reverts.Revision), short(l.Revision), l.Commit, orSomeone(l.By))
+	}
 	d := Decision{Standing: UpToDate, Reason: fmt.Sprintf("%s landed as %.10s", short(l.Revision), l.Commit)}
 	if l.Mixed() {
 		reason := fmt.Sprintf("what landed with #%d is not exactly what was promoted", p.PullRequest)
-		st.Hold = &state.Hold{Reason: reason, By: "promobot", Since: o.Pull.MergedAt, Landing: l.Commit}
+		if st.Hold == nil || st.Hold.Failed == "" {
+			st.Hold = &state.Hold{Reason: reason, By: "promobot", Since: o.Pull.MergedAt, Landing: l.Commit}
+		}
 		sentence += "; " + reason + ", so the environment is held"
 		d.Standing, d.Reason = Stopped, "held: "+reason
 	}
 	d.Action = Append{Kind: state.KindLanded, State: st, Sentence: sentence, DeleteBranch: p.Branch, DeleteHead: o.Pull.Head}
 	return d
+}
+
+// landBack takes a rollback's landing into a ledger's state.
+func landBack(st *state.Environment, p state.Promotion, l *state.Landing) {
+	failed := Landing{Commit: p.Reverts.Landing, Revision: p.Reverts.Revision}
+	if st.Landing != nil && st.Landing.Commit == p.Reverts.Landing {
+		failed.Digest = st.Landing.Actual
+	}
+	restore(st, failed, p.Reverts.Reason, l.Time)
+	l.From, l.At, l.Was, l.Reverts = "", "", nil, p.Reverts.Promotion
+	st.Landing = l
+	st.Sequence++
 }
 
 // Land takes a landing into a ledger's state.
@@ -241,7 +293,7 @@ func orderGate(s *Snapshot, o *Observed, l Landing) (g Gate, shut bool) {
 		if up == nil || !up.Config.Present || !reaches(s, o.Key.Pipeline, l.Origin, name) {
 			continue
 		}
-		if passed(s, up, l) {
+		if passed(s, up, l) && !unproven(s, up, l) {
 			reached = append(reached, name)
 		} else {
 			missing = append(missing, name)
@@ -272,6 +324,27 @@ func reaches(s *Snapshot, pipeline, origin, environment string) bool {
 		}
 	}
 	return false
+}
+
+// unproven says whether an environment that is verified has a revision only in a
+// newest landing that has no verdict yet, or a bad one.
+func unproven(s *Snapshot, o *Observed, l Landing) bool {
+	if o.Config.Verify == nil || len(o.Landings) == 0 || verified(o, o.Landings[0]) {
+		return false
+	}
+	rec := o.Ledger.State.Landing
+	if rec == nil || rec.Commit != o.Landings[0].Commit || rec.Was == nil {
+		return includes(s, o, o.Landings[0].Revision, o.Landings[0].Origin, l)
+	}
+	for name, at := range rec.Was.Position {
+		if includes(s, o, at.Revision, at.Origin, l) {
+			return false // it was there before
+		}
+		if up := s.Upstream(o, name); up != nil && landedBy(s, up, l, at.Commit) {
+			return false
+		}
+	}
+	return true
 }
 
 // passed says whether an environment has taken a revision over, or one that

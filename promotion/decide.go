@@ -24,6 +24,13 @@ func Decide(s *Snapshot) []Decision {
 		ds[i] = decide(s, o)
 		ds[i].Key = o.Key
 		ds[i].Content = o.Content
+		observing(s, o, &ds[i])
+		for _, g := range ds[i].Gates {
+			ds[i].Until = soonest(ds[i].Until, g.Until)
+		}
+		if st := o.Ledger.State; st != nil && st.Hold != nil {
+			ds[i].Until = soonest(ds[i].Until, st.Hold.Until)
+		}
 	}
 	gather(s, ds)
 	limit(s, ds)
@@ -51,16 +58,36 @@ func decide(s *Snapshot, o *Observed) Decision {
 	if d, ok := accept(s, o); ok {
 		return d
 	}
-	if d, ok := liftHold(o); ok {
-		return d
+	for _, step := range []func(*Snapshot, *Observed) (Decision, bool){liftHold, expired, tookBack, verification, recovery} {
+		if d, ok := step(s, o); ok {
+			return d
+		}
 	}
 	if p := o.Ledger.State.UnderWay(); p != nil {
 		return carryOn(s, o, *p)
 	}
-	if d, ok := reopened(s, o); ok {
-		return d
+	for _, step := range []func(*Snapshot, *Observed) (Decision, bool){afterRollback, again, rollback, reopened} {
+		if d, ok := step(s, o); ok {
+			return d
+		}
 	}
 	return next(s, o)
+}
+
+// observing shows what is observed of the newest landing where nothing else is
+// to be said, and looks again when that can have changed by itself.
+func observing(s *Snapshot, o *Observed, d *Decision) {
+	if o.Ledger.State == nil || len(o.Doubts) > 0 {
+		return
+	}
+	v := VerificationOf(s, o)
+	if v == nil || v.Verdict != nil {
+		return
+	}
+	d.Until = soonest(d.Until, v.Until)
+	if d.Action == nil && (d.Standing == UpToDate || d.Standing == Source) {
+		d.Standing, d.Reason = Verifying, v.Text
+	}
 }
 
 // How soon to look again when nothing will say that something has changed.
@@ -161,7 +188,7 @@ func newUpstreams(s *Snapshot, o *Observed) (Decision, bool) {
 }
 
 // liftHold lifts the hold of a landing that a person has since replaced.
-func liftHold(o *Observed) (Decision, bool) {
+func liftHold(_ *Snapshot, o *Observed) (Decision, bool) {
 	if o.Ledger.State.Hold == nil || !lifted(o) {
 		return Decision{}, false
 	}
@@ -205,7 +232,7 @@ func next(s *Snapshot, o *Observed) Decision {
 		return Decision{Standing: Source, Reason: sourceReason(o)}
 	}
 	if p := st.Promotion; !mergeRecorded(st) && o.Pull != nil && o.Pull.Merged {
-		return land(o, *p)
+		return land(s, o, *p)
 	}
 	if pending(s, o) {
 		return wait(s, retryMergeable, "what landed here is being looked at")
@@ -227,6 +254,11 @@ func next(s *Snapshot, o *Observed) Decision {
 		return d
 	case len(c.Edits) == 0:
 		return settle(o, offer)
+	case rejected(st, Landing{Digest: c.Expected}) != nil:
+		x := rejected(st, Landing{Digest: c.Expected})
+		d.Standing, d.Reason = Rejected, fmt.Sprintf("%s would bring back what failed here on %s (%s); something newer will be promoted, or /promobot retry %s",
+			short(offer.Landing.Revision), clock(x.Time), x.Reason, o.Key.Environment)
+		return d
 	case st.Hold != nil:
 		d.Standing, d.Reason = Stopped, "held: "+st.Hold.Reason
 		return d
@@ -241,8 +273,13 @@ func next(s *Snapshot, o *Observed) Decision {
 	}
 	d.Reason = cameFrom(o, offer.Landing.Revision, offer.From)
 	if o.Config.Deliver == config.ByPush && o.Config.Mode == config.Auto {
-		gates, shut := ownGates(s, o, offer.Landing, offer.From)
-		if d.Gates = gates; shut == "" {
+		gates, shut := ownGates(s, o, offer.Landing, offer.From, nil)
+		d.Gates = gates
+		if shut != nil && shut.Waits {
+			d.Standing, d.Reason = Waiting, shut.Text
+			return d
+		}
+		if shut == nil {
 			g := pushGate(s, o)
 			switch d.Gates = append(gates, g); {
 			case len(g.Needs) > 0:
@@ -369,14 +406,14 @@ func limit(s *Snapshot, ds []Decision) {
 			continue
 		}
 		c.hour += st.ClaimsSince(s.Now.Add(-time.Hour))
-		if p := st.UnderWay(); p != nil {
+		if p := st.UnderWay(); p != nil && p.Reverts == nil {
 			c.opens(o.Key.Environment, p.Branch)
 		}
 	}
 	var claims []int
 	for i := range ds {
 		a, ok := ds[i].Action.(Claim)
-		if _, pushes := ds[i].Action.(Deliver); pushes || ok && !a.Moves {
+		if _, pushes := ds[i].Action.(Deliver); pushes || ok && !a.Moves && a.Promotion.Reverts == nil {
 			claims = append(claims, i)
 		}
 	}

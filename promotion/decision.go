@@ -3,6 +3,7 @@ package promotion
 import (
 	"time"
 
+	"github.com/promobot/promobot/promotion/config"
 	"github.com/promobot/promobot/promotion/content"
 	"github.com/promobot/promobot/state"
 )
@@ -17,6 +18,7 @@ const (
 	Proposed     Standing = "proposed"   // its pull request waits for a person
 	Waiting      Standing = "waiting"    // something has to happen or to be read first
 	Merging      Standing = "merging"    // all gates are open
+	Verifying    Standing = "verifying"  // what landed has to hold first
 	Stopped      Standing = "stopped"    // a person is needed
 	Rejected     Standing = "rejected"   // a person closed the pull request
 	WouldPromote Standing = "observed"   // mode observe: what would be promoted
@@ -29,6 +31,10 @@ type Gate struct {
 	Passed bool
 	Text   string // why it is open or shut, for people
 	Line   int    // of the pipeline file it comes from; 0 when it comes from elsewhere
+	// Waits says that only time or another environment is waited for: nothing is
+	// for a person to do. Until is when it opens by itself, if that is known.
+	Waits bool
+	Until time.Time
 	// Needs is what of GitHub has to be read before the gate can be judged: it is
 	// shut until then.
 	Needs []Need
@@ -132,6 +138,14 @@ type TakeBack struct {
 // Close closes the pull request whose closing the ledger announced.
 type Close struct{ Promotion state.Promotion }
 
+// Recover sends the user's own recovery, whose intent is in the ledger, or finds
+// out whether it was sent.
+type Recover struct {
+	Taken state.Taken
+	Step  config.Step
+}
+
+func (Recover) action()  {}
 func (Append) action()   {}
 func (Claim) action()    {}
 func (Carry) action()    {}

@@ -18,13 +18,16 @@ import (
 // gate decides whether the pull request may be merged, and says what it waits
 // for. Every gate is listed, open or shut.
 func gate(s *Snapshot, o *Observed, p state.Promotion) Decision {
-	gates, shut := ownGates(s, o, Landing{Commit: p.Landing, Revision: p.Revision, Origin: p.Origin}, p.From)
+	gates, shut := ownGates(s, o, Landing{Commit: p.Landing, Revision: p.Revision, Origin: p.Origin}, p.From, &p)
 	d := Decision{Standing: Proposed, Gates: gates}
 	switch {
 	case o.Config.Mode < config.Auto:
 		d.Reason = fmt.Sprintf("#%d waits for a person to merge it", p.PullRequest)
-	case shut != "":
-		d.Reason = fmt.Sprintf("#%d: %s", p.PullRequest, shut)
+	case shut != nil:
+		d.Reason = fmt.Sprintf("#%d: %s", p.PullRequest, shut.Text)
+		if shut.Waits {
+			d.Standing = Waiting
+		}
 	default:
 		return merging(s, o, p, gates)
 	}
@@ -32,34 +35,6 @@ func gate(s *Snapshot, o *Observed, p state.Promotion) Decision {
 		d.Action = back
 	}
 	return d
-}
-
-// ownGates are those that promobot itself asks for, and why the first shut one
-// is shut.
-func ownGates(s *Snapshot, o *Observed, l Landing, from string) (gates []Gate, shut string) {
-	place := from
-	if from == state.Source {
-		place = SourceName(o.Config.Source)
-	}
-	gates = []Gate{{Name: "upstream", Passed: true, Text: fmt.Sprintf("%s landed in %s", short(l.Revision), place)}}
-	if from == state.Source {
-		gates[0].Text = fmt.Sprintf("%s has come from %s", short(l.Revision), place)
-	}
-	if order, _ := orderGate(s, o, l); order.Name != "" {
-		gates = append(gates, order)
-	}
-	if h := o.Ledger.State.Hold; h != nil {
-		gates = append(gates, Gate{Name: "hold", Text: "held: " + h.Reason})
-	} else {
-		gates = append(gates, Gate{Name: "hold", Passed: true, Text: "no hold"})
-	}
-	gates = append(gates, kindsGate(o.Config, o.Content))
-	for _, g := range gates {
-		if !g.Passed {
-			return gates, g.Text
-		}
-	}
-	return gates, ""
 }
 
 // takeBack is how a merge that was left to GitHub is taken back; nil when none was.

@@ -31,7 +31,7 @@ func OfferTo(s *Snapshot, o *Observed) (*Offer, string) {
 			return nil, reason
 		}
 		if len(newer) == 0 {
-			return nil, fmt.Sprintf("%s offers nothing newer", from.title)
+			return nil, fmt.Sprintf("%s offers nothing newer", from.title) + unready(s, o, from)
 		}
 		lists[i] = newer
 	}
@@ -54,6 +54,26 @@ func OfferTo(s *Snapshot, o *Observed) (*Offer, string) {
 		}
 	}
 	return common(names, lists)
+}
+
+// unready says why an upstream's newest landing is not offered, if it is newer.
+func unready(s *Snapshot, o *Observed, from offerer) string {
+	up := from.up
+	if up == nil || up.Config.Managed || len(up.Landings) == 0 {
+		return ""
+	}
+	l := up.Landings[0]
+	newer, known := from.order.Newer(l.Commit, o.Ledger.State.Position[from.name].Commit)
+	if !known || !newer {
+		return ""
+	}
+	if where, r := RejectedFor(s, o, l); r != nil {
+		return fmt.Sprintf(": %s failed in %s: %s", short(l.Revision), where, r.Reason)
+	}
+	if v := VerificationOf(s, up); v != nil && (v.Verdict == nil || v.Verdict.Outcome != state.Verified) {
+		return " that is verified: " + v.Text
+	}
+	return ""
 }
 
 // inTurn are landings oldest first, without those before the last promotion's:
@@ -118,7 +138,26 @@ func offererOf(s *Snapshot, o *Observed, name string) (offerer, string) {
 	if pending(s, up) {
 		return offerer{}, fmt.Sprintf("what landed in %s is being recorded", name)
 	}
-	return offerer{name: name, title: name, landings: up.Landings, order: s.order(up), branch: s.Base(up), up: up}, ""
+	return offerer{name: name, title: name, landings: travels(s, o, up), order: s.order(up), branch: s.Base(up), up: up}, ""
+}
+
+// travels are the landings of an upstream that may travel on: verified ones above
+// its newest rollback, of which none was rejected on the way.
+func travels(s *Snapshot, o, up *Observed) []Landing {
+	var out []Landing
+	for _, l := range up.Landings {
+		if isRollback(up, l) {
+			break
+		}
+		if !verified(up, l) {
+			continue
+		}
+		if _, r := RejectedFor(s, o, l); r != nil {
+			continue
+		}
+		out = append(out, l)
+	}
+	return out
 }
 
 // forward leaves out what a source branch's writer made late: landings of a
@@ -148,6 +187,9 @@ func above(s *Snapshot, o *Observed, from offerer) (newer []Landing, doubt strin
 		return nil, fmt.Sprintf("%s is a new upstream", from.name)
 	}
 	floors := []string{floor.Commit}
+	if f := o.Ledger.State.Floor[from.name]; f != "" && f != floor.Commit {
+		floors = append(floors, f)
+	}
 	if p := o.Ledger.State.Promotion; p != nil && p.Status == state.Vetoed {
 		if at := p.LandingOf(from.name); at != "" {
 			floors = append(floors, at)

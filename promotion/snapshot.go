@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"time"
 
+	"github.com/promobot/promobot/promotion/calendar"
 	"github.com/promobot/promobot/promotion/config"
 	"github.com/promobot/promobot/promotion/content"
 	"github.com/promobot/promobot/state"
@@ -135,6 +136,12 @@ type Observed struct {
 	// what only GraphQL tells of it; nil: not read.
 	Checks []CheckResult
 	View   *MergeView
+	// Results speak for or against landings that wait for their verdict, by the
+	// landing's commit: those on it and on later commits that left the
+	// environment as it is, newest commit first. What was not read is not there.
+	Results map[string][]CheckResult
+	// Recovery is the run of the user's recovery under way; nil: not looked at.
+	Recovery *WorkflowRun
 }
 
 // Resolved is a merged pull request laid over the base branch's history.
@@ -143,6 +150,7 @@ type Resolved struct {
 	Method         string // merge, squash or rebase
 	Expected       string // digest of the projection that the promotion makes of Before
 	Actual         string // digest of the projection at Commit
+	Was            string // digest of the projection at Before
 	// Replaced says that it was merged while it still showed the promotion that
 	// the ledger's newest replaced.
 	Replaced bool
@@ -163,6 +171,10 @@ type Snapshot struct {
 	// Environments are in the pipeline file's order, within a pipeline every
 	// one after its upstreams.
 	Environments []Observed
+	// Holidays are what the iCalendar files say that windows name, by path; Shut
+	// says why one could not be read.
+	Holidays map[string][]calendar.Day
+	Shut     map[string]string
 	// Extras are open pull requests of the App on promotion branches that no
 	// ledger names as the one that counts.
 	Extras []PullRequest

@@ -284,9 +284,8 @@ type Landing struct {
 	Expected    string    `json:"expected"`
 	Actual      string    `json:"actual"`
 	Time        time.Time `json:"time"`
-	// Promoted and Base are the promotion's own commit and what it was built on.
+	// Promoted is the promotion's own commit, whatever the merge made of it.
 	Promoted string `json:"promoted,omitempty"`
-	Base     string `json:"base,omitempty"`
 	// Was is what stood before it.
 	Was *Was `json:"was,omitempty"`
 	// Reverts says, of a rollback, the id of the promotion that it took back.

@@ -103,6 +103,7 @@ type Taken struct {
 	// Nonce stands in what a run was sent with; Run is its id once known.
 	Nonce string `json:"nonce,omitempty"`
 	Run   int64  `json:"run,omitempty"`
+	Sent  bool   `json:"sent,omitempty"` // it is known to have been sent
 	URL   string `json:"url,omitempty"`
 	// Result is how it ended: done, failed, unknown; "" while it goes on.
 	Result string `json:"result,omitempty"`
@@ -126,10 +127,8 @@ type Reverts struct {
 	Landing     string `json:"landing"`   // its commit
 	Before      string `json:"before"`    // the base branch's commit before it
 	Commit      string `json:"commit"`    // the promotion's own commit
-	Base        string `json:"base"`      // and what that was built on
 	PullRequest int    `json:"pr,omitempty"`
-	Revision    string `json:"revision"`          // that failed
-	Rejects     string `json:"rejects,omitempty"` // digest of what failed
+	Revision    string `json:"revision"` // that is taken back
 	Reason      string `json:"reason"`
 	// Cause is the environment whose failure reaches here by its scope; "" for
 	// this one.
@@ -139,11 +138,12 @@ type Reverts struct {
 
 // Was is what stood before a landing.
 type Was struct {
-	Revision string    `json:"revision,omitempty"` // "" at the baseline
+	Revision string    `json:"revision"` // at the baseline, its commit
 	Origin   string    `json:"origin,omitempty"`
 	Digest   string    `json:"digest"`
 	Time     time.Time `json:"time,omitzero"` // since when
-	Verified bool      `json:"verified,omitempty"`
+	// Verified is since when it was verified; zero: it never was.
+	Verified time.Time `json:"verified,omitzero"`
 	// Position is what was taken from each upstream.
 	Position map[string]Position `json:"position,omitempty"`
 }

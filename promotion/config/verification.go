@@ -5,6 +5,7 @@ package config
 // verify, on_failure, rollback, windows, approval and commands become.
 
 import (
+	"slices"
 	"time"
 
 	"github.com/promobot/promobot/promotion/calendar"
@@ -134,3 +135,12 @@ type Commands struct {
 	// Aliases are words that stand for a command with arguments.
 	Aliases map[string]string
 }
+
+// Matches says whether a name is meant by the evidence asked for; * in a pattern
+// stands for any part.
+func (e *Evidence) Matches(name string) bool {
+	return slices.ContainsFunc(e.Names, func(pattern string) bool { return matchGlob(pattern, name) })
+}
+
+// MatchesName is Matches for one pattern.
+func MatchesName(pattern, name string) bool { return matchGlob(pattern, name) }

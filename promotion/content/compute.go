@@ -150,7 +150,7 @@ func Compute(in Input) (Result, error) {
 }
 
 // finish turns the work into sorted edits and checks them.
-func (c *computation) finish() (Result, error) {
+func (c *computation) finish() (_ Result, err error) {
 	paths := make([]string, 0, len(c.work))
 	for p := range c.work {
 		paths = append(paths, p)
@@ -210,6 +210,10 @@ func (c *computation) finish() (Result, error) {
 	one := oneVersion(c.pairs)
 	r.From, r.To = one.from, one.to
 
+	if r.Was, err = Digest(c.in.TargetNow, blobs); err != nil || len(r.Edits) == 0 {
+		r.Expected = r.Was
+		return *r, err
+	}
 	after, blobs, err := Apply(c.in.TargetNow.Files, blobs, r.Edits)
 	if err != nil {
 		return Result{}, err

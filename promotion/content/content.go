@@ -164,6 +164,7 @@ type Result struct {
 	Refused  []Refusal
 	Kept     []string // names of values kept as the target's own inside copied files
 	Kinds    []Kind   // union over the changes, sorted; Large is of the whole
+	Was      string   // Digest of the target before the edits
 	Expected string   // Digest of the target after the edits
 	// From and To name the versions for a title ("1.40.0", "1.42.0") when one
 	// version-like value changed; else both are empty.

@@ -245,7 +245,11 @@ func (r *Reconciler) landEntry(v *view, st *step) {
 	promotion.Land(&next, *promotion.OfferOf(p), state.Landing{
 		ID: p.ID, Commit: p.Commit, Before: st.before, Revision: p.Revision, Origin: p.Origin, From: p.From, At: p.Landing,
 		Method: "push", By: s.App, Expected: p.Expected, Actual: p.Expected, Time: s.Now,
+		Promoted: p.Commit, Was: promotion.Was(s, st.o, p.Base, st.d.Content.Was),
 	})
+	if st.o.Config.Verify != nil {
+		next.Watch = &state.Watch{Landing: p.Commit, Since: s.Now}
+	}
 	sentence := fmt.Sprintf("%s: %s pushed to %s as %.10s, since %s", st.o.Key, promotion.Short(p.Revision), s.Base(st.o), p.Commit, a.Why)
 	if n := len(p.Attempts); n > 0 {
 		sentence += fmt.Sprintf("; attempt %d, the base had moved", n+1)

@@ -39,7 +39,15 @@ func (r *Reconciler) readContents(ctx context.Context, v *view) (fetched bool, e
 		if o.Ledger.State == nil || o.Ledger.Problem != "" || len(o.Doubts) > 0 || !o.Config.Present {
 			continue
 		}
-		if offer := promotion.Carried(s, o); offer != nil {
+		if reverts := promotion.Reverting(s, o); reverts != nil {
+			j, err := r.revertInput(ctx, o, *reverts, s.ChainOf(o).Tip())
+			j.then = func(res content.Result) {
+				o.Content = &res
+				o.Touched = touched(s, o, res)
+			}
+			v.jobs[o] = j
+			jobs = keep(jobs, o, err, j)
+		} else if offer := promotion.Carried(s, o); offer != nil {
 			j, err := r.input(ctx, s, o, *offer, s.ChainOf(o).Tip())
 			j.then = func(res content.Result) {
 				o.Content = &res
@@ -211,6 +219,9 @@ func (r *Reconciler) input(ctx context.Context, s *promotion.Snapshot, o *promot
 // it, to be compared with what it did make.
 func (r *Reconciler) landed(ctx context.Context, s *promotion.Snapshot, o *promotion.Observed) (job, error) {
 	p := o.Ledger.State.Promotion
+	if p.Reverts != nil {
+		return r.revertedInput(ctx, o, *p)
+	}
 	offer := *promotion.OfferOf(*p)
 	if q := p.Replaced; o.Resolved.Replaced {
 		offer = promotion.Offer{From: q.From, Landing: promotion.Landing{Commit: q.Landing, Revision: q.Revision, Origin: q.Origin, Read: q.Read}}
@@ -230,6 +241,7 @@ func (r *Reconciler) landed(ctx context.Context, s *promotion.Snapshot, o *promo
 	}
 	j.actual = &actual
 	j.then = func(res content.Result) {
+		o.Resolved.Was = res.Was
 		if len(res.Refused) == 0 {
 			o.Resolved.Expected = res.Expected
 		}

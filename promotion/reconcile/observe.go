@@ -36,9 +36,11 @@ type view struct {
 	made      []promotion.RefUpdate // refs that this pass has made and needs no longer
 	aside     bool                  // something waits for the next pass
 
-	fresh  map[int]freshPull
-	checks map[string]headChecks // by head
-	views  map[int]mergeView
+	fresh      map[int]freshPull
+	checks     map[string]headChecks // by head
+	views      map[int]mergeView
+	proofs     map[proof]proved
+	recoveries map[recoveryKey]recoveryRun
 	asked
 	heads    map[string]headPulls // by branch
 	blobs    content.Blobs
@@ -96,6 +98,7 @@ func (r *Reconciler) observe(ctx context.Context, repo promotion.Repository) (*v
 	v := &view{
 		fresh: map[int]freshPull{}, heads: map[string]headPulls{}, blobs: content.Blobs{},
 		checks: map[string]headChecks{}, views: map[int]mergeView{}, asked: r.asked,
+		proofs: map[proof]proved{}, recoveries: map[recoveryKey]recoveryRun{},
 	}
 	var err error
 	if v.pulls, err = r.github.OpenPullRequests(ctx); err != nil {
@@ -141,12 +144,18 @@ func (r *Reconciler) look(ctx context.Context, v *view, mayRead bool) (more bool
 	if err := r.readChains(ctx, v); err != nil {
 		return false, err
 	}
+	if more, err = r.readHolidays(ctx, v, tip); err != nil || more && mayRead {
+		return more, err
+	}
 	if more, err = r.readLandings(ctx, v); err != nil || more && mayRead {
 		return more, err
 	}
 	w := &wants{}
 	r.matchVersions(v, w)
 	r.matchPulls(ctx, v, w)
+	if !w.any() {
+		r.wantEvidence(v, w)
+	}
 	if more, err = r.readContents(ctx, v); err != nil || more && mayRead {
 		return more, err
 	}
@@ -168,17 +177,19 @@ func (r *Reconciler) look(ctx context.Context, v *view, mayRead bool) (more bool
 
 // wants is what a look found it needs from the network.
 type wants struct {
-	pulls   []int
-	heads   []string
-	sources []config.VersionSource
-	rules   []string // branches
-	checks  []string // heads
-	views   []int
-	by      map[*promotion.Observed]string // who wants it, and what for
+	pulls      []int
+	heads      []string
+	sources    []config.VersionSource
+	rules      []string // branches
+	checks     []string // heads
+	views      []int
+	proofs     []proof
+	recoveries []recovery
+	by         map[*promotion.Observed]string // who wants it, and what for
 }
 
 func (w *wants) any() bool {
-	return len(w.pulls)+len(w.heads)+len(w.sources)+len(w.rules)+len(w.checks)+len(w.views) > 0
+	return len(w.pulls)+len(w.heads)+len(w.sources)+len(w.rules)+len(w.checks)+len(w.views)+len(w.proofs)+len(w.recoveries) > 0
 }
 
 func (w *wants) note(o *promotion.Observed, what string) {
@@ -210,6 +221,12 @@ func (r *Reconciler) read(ctx context.Context, v *view, w *wants) {
 	for _, n := range w.views {
 		g, err := r.github.MergeView(ctx, n)
 		v.views[n] = mergeView{g, err}
+	}
+	for _, k := range w.proofs {
+		v.proofs[k] = r.readProof(ctx, k)
+	}
+	for _, k := range w.recoveries {
+		v.recoveries[k.recoveryKey] = r.readRecovery(ctx, k)
 	}
 	for _, branch := range w.heads {
 		ps, err := r.github.PullRequestsForHead(ctx, branch)

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/calendar"
 	"github.com/promobot/promobot/promotion/config"
 	"github.com/promobot/promobot/promotion/content"
 	"github.com/promobot/promobot/state"
@@ -81,6 +82,9 @@ type memory struct {
 	unreadable string
 	lookedFor  bool
 	attempts   map[promotion.Key][]state.Rebuild
+	changedBy  map[string][]string       // paths that a promotion's commit changed
+	holidays   map[string][]calendar.Day // of iCalendar files, by blob
+	intents    map[string]bool           // recoveries whose intent this process has written
 }
 
 // reachAt is what the kustomizations at a tip have in common.
@@ -102,6 +106,7 @@ func (m *memory) trim() {
 	trim(m.changes)
 	trim(m.brings)
 	trim(m.computed)
+	trim(m.changedBy)
 	trim(m.resolved.owns)
 }
 
@@ -131,6 +136,7 @@ func New(github GitHub, git Git, o Options) *Reconciler {
 	return &Reconciler{github: github, git: git, o: o, memory: memory{
 		tips: map[string]string{}, entries: map[string]decoded{}, checks: map[checkKey]checkState{},
 		touches: map[string][]string{}, changes: map[changeKey]changed{}, problems: map[promotion.Key]problem{},
+		changedBy: map[string][]string{}, holidays: map[string][]calendar.Day{}, intents: map[string]bool{},
 		brings: map[span][]promotion.Commit{}, computed: map[string]content.Result{}, attempts: map[promotion.Key][]state.Rebuild{},
 	}}
 }
