@@ -14,10 +14,7 @@
 //   - What comes from files of a repository is bounded, and never panics.
 package calendar
 
-import (
-	"time"
-	_ "time/tzdata" // zones are the same on every machine, also on one that has none
-)
+import "time"
 
 // Window is when something may happen. The zero Window is always open.
 type Window struct {
