@@ -57,7 +57,7 @@ func batchBody(ps []Promotion, room int) string {
 	var lost []string
 	for _, p := range ps {
 		if s := overwrites(p, min(room, 5)); strings.HasPrefix(s, "⚠") {
-			lost = append(lost, named(name(p))+": "+s)
+			lost = append(lost, "In "+named(name(p))+": "+s)
 		}
 	}
 	if len(lost) > 0 {

@@ -143,7 +143,7 @@ func (s Step) watched() string {
 	case w != nil && !w.Holding.IsZero():
 		return "soaks" + until
 	case w != nil && !w.Failing.IsZero() && len(red) > 0:
-		return cut(clean(red[0].Name), 60) + " is failing since " + clock(w.Failing)
+		return checkNamed(red[0]) + " is failing since " + clock(w.Failing)
 	}
 	return "is being verified" + until
 }

@@ -6,6 +6,7 @@ package texts
 // text that counted down would be wrong between two passes.
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,9 +70,14 @@ func culprit(v *state.Verdict) string {
 	case len(red) == 0:
 		return "not verified in time"
 	case len(red) == 1:
-		return cut(clean(red[0].Name), 60) + " failed"
+		return checkNamed(red[0]) + " failed"
 	}
-	return fmt.Sprintf("%s and %d more failed", cut(clean(red[0].Name), 60), len(red)-1)
+	return fmt.Sprintf("%s and %d more failed", checkNamed(red[0]), len(red)-1)
+}
+
+// checkNamed is a piece of evidence's name in a title, not escaped and not empty.
+func checkNamed(e state.Evidence) string {
+	return cmp.Or(cut(strings.TrimSpace(clean(e.Name)), 60), "a check")
 }
 
 // began is when what a verdict says began.
