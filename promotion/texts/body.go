@@ -215,8 +215,8 @@ func (p Promotion) branch() string {
 
 // merges is the first line: who, when, and how to stop it.
 func merges(p Promotion) string {
-	return fmt.Sprintf("**Merges:** %s **Stop it:** close this pull request, or %s. Closed, promobot leaves %s alone in %s, and proposes only what lands in %s after it; reopening takes that back.",
-		merger(p), command("hold", environment(p)), revision(p.Repository, p.State.Revision), named(environment(p)), names(sources(p)))
+	return fmt.Sprintf("**Merges:** %s **Stop it:** close this pull request, or %s. Closed, promobot leaves %s alone in %s, and proposes only what %s after it; reopening takes that back.",
+		merger(p), command("hold", environment(p)), revision(p.Repository, p.State.Revision), named(environment(p)), comes(p))
 }
 
 func names(list []string) string {
@@ -266,6 +266,14 @@ func why(p Promotion) string {
 		s.WriteString(" It was built anew, since the same files changed on the base branch.")
 	}
 	return s.String()
+}
+
+// comes is how newer ones will get there.
+func comes(p Promotion) string {
+	if p.State.From == state.Source {
+		return "comes from " + names(sources(p))
+	}
+	return "lands in " + names(sources(p))
 }
 
 // came is how a revision got to where it is taken from.

@@ -53,8 +53,8 @@ func headSummary(p Promotion, room int) string {
 	case p.State.Status == state.Opened && p.rollsBack():
 		parts = append(parts, "To stop it, close the pull request; "+stays(p)+".")
 	case p.State.Status == state.Opened && p.Decision.Standing != promotion.Merging:
-		parts = append(parts, fmt.Sprintf("To stop it, close the pull request: %s is then left alone in %s, and only what lands in %s after it is proposed.",
-			revision(p.Repository, p.State.Revision), named(environment(p)), names(sources(p))))
+		parts = append(parts, fmt.Sprintf("To stop it, close the pull request: %s is then left alone in %s, and only what %s after it is proposed.",
+			revision(p.Repository, p.State.Revision), named(environment(p)), comes(p)))
 	}
 	if built := rebuilds(p, room); len(built) > 0 {
 		parts = append(parts, "- "+strings.Join(built, "\n- "))

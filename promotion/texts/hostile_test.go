@@ -164,7 +164,7 @@ func lastColumn(n ast.Node, source []byte) string {
 }
 
 var (
-	quiet   = regexp.MustCompile(`(?s)<a [^>]*>.*?</a>|<code[^>]*>.*?</code>|<[^>]*>`)
+	quiet = regexp.MustCompile(`(?s)<a [^>]*>.*?</a>|<code[^>]*>.*?</code>|<[^>]*>`)
 	// shortened is a list that leaves something out.
 	shortened = regexp.MustCompile(`… and \d+ more`)
 	noticed   = regexp.MustCompile(`[@#][\p{L}\p{N}_]|(?i:\bgh-\d)|://|(?i:\bwww\.[\p{L}\p{N}])`)

@@ -14,7 +14,7 @@ import (
 func undo(p Promotion) string {
 	env := named(environment(p))
 	s := "**Undo after merging:** " + command("rollback", environment(p)) + "; without promobot: " + revert(p) + " and a push, or GitHub's *Revert* button on this page."
-	s += fmt.Sprintf(" It does not bring %s to %s again after that, only what lands in %s later.", revision(p.Repository, p.State.Revision), env, names(sources(p)))
+	s += fmt.Sprintf(" It does not bring %s to %s again after that, only what %s later.", revision(p.Repository, p.State.Revision), env, comes(p))
 	if c := p.Config; c != nil && c.Verify != nil {
 		s += " It is verified in " + env + " after it has landed"
 		if c.Verify.Soak > 0 {
