@@ -92,7 +92,7 @@ const (
 	TeamMaintainer TeamMembership = "maintainer"
 )
 
-// SetTeamMember makes someone a member of a team, by its slug, or takes him out.
+// SetTeamMember makes someone a member of a team, by its slug, or takes them out.
 func (s *Server) SetTeamMember(org, slug, login string, as TeamMembership) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
