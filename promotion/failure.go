@@ -229,7 +229,13 @@ func recovery(s *Snapshot, o *Observed) (Decision, bool) {
 		st.Sequence++
 		text := fmt.Sprintf("%s runs as %d", name, run.ID)
 		return Decision{Standing: Verifying, Reason: text, Action: Append{Kind: state.KindRun, State: st, Sentence: fmt.Sprintf("%s: %s", o.Key, text)}}, true
-	case t.Run == 0 && !t.Sent && s.Now.Sub(t.Time) >= 2*Bound && !step.Run.Idempotent:
+	case t.Run == 0 && !t.Sent && s.Now.Sub(t.Time) >= 2*Bound && step.Run.Idempotent:
+		st := o.Ledger.State.Clone()
+		st.Failure.Steps[len(st.Failure.Steps)-1].Time = s.Now
+		st.Sequence++
+		text := name + " is begun again, since whether it was cannot be told (idempotent: true)"
+		return Decision{Standing: Verifying, Reason: text, Action: Append{Kind: state.KindRun, State: st, Sentence: fmt.Sprintf("%s: %s", o.Key, text)}}, true
+	case t.Run == 0 && !t.Sent && s.Now.Sub(t.Time) >= 2*Bound:
 		return recovered(s, o, "unknown", fmt.Sprintf("whether %s was begun cannot be told", name)), true
 	}
 	d := Decision{Standing: Verifying, Reason: name + " is under way", Until: s.Now.Add(retryDoubt)}

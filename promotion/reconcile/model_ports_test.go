@@ -445,7 +445,7 @@ func (r *replica) Rules(_ context.Context, branch string) (promotion.Rules, erro
 }
 
 func (r *replica) Checks(_ context.Context, commit string) ([]promotion.CheckResult, error) {
-	return do(r, fmt.Sprintf("checks of %.7s", commit), func() ([]promotion.CheckResult, error) { return nil, nil })
+	return do(r, fmt.Sprintf("checks of %.7s", commit), func() ([]promotion.CheckResult, error) { return slices.Clone(r.w.results[commit]), nil })
 }
 
 func (r *replica) MergeView(_ context.Context, number int) (promotion.MergeView, error) {
