@@ -183,7 +183,7 @@ func move(s *Snapshot, o *Observed, p, np state.Promotion, offer *Offer, why str
 	}
 	return Decision{
 		Standing: Waiting, Reason: why, Offer: offer,
-		Action: Claim{Promotion: np, Previous: o.Ledger.State.Clone(), Moves: true, Why: why},
+		Action: Claim{Promotion: np, Previous: previous(o), Moves: true, Why: why},
 	}
 }
 

@@ -93,7 +93,10 @@ func unfit(s *Snapshot, o *Observed, l Landing, do config.StepKind) string {
 		}
 		return unsafe(s, o, rec)
 	case config.Repromote:
-		if rec != nil && rec.Commit == l.Commit && rec.Reverts == "" {
+		switch {
+		case rec == nil || rec.Commit != l.Commit:
+			return "a person landed it, so there is no promotion to make again"
+		case rec.Reverts == "":
 			return "what would be promoted again stands already"
 		}
 	case config.Restart, config.Run, config.Halt:
@@ -122,6 +125,11 @@ func unsafe(s *Snapshot, o *Observed, rec *state.Landing) string {
 // fails decides what the failure of the newest landing comes to.
 func fails(s *Snapshot, o *Observed, l Landing, j judgement, w state.Watch, kind config.FailureKind, reason string) (Decision, bool) {
 	f := failureOf(s, o, l, kind, reason)
+	if known := o.Ledger.State.Failure; known == nil || known.Landing != l.Commit {
+		if f.Since = w.Failing; kind == config.TimedOut {
+			f.Since = w.Since.Add(o.Config.Verify.Timeout)
+		}
+	}
 	c := choose(s, o, l, f, j.hint)
 	what := fmt.Sprintf("%s failed its verification: %s", short(l.Revision), f.Reason)
 	if s.Now.Before(c.from) {

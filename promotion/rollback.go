@@ -30,6 +30,9 @@ func RevertDue(s *Snapshot, o *Observed) *state.Reverts {
 		r.Reason, r.By = fmt.Sprintf("@%s asked for it", st.Wish.By), st.Wish.By
 		return &r
 	}
+	if rec.Mixed() {
+		return nil // people have a part in it: they say what becomes of it
+	}
 	for i := range s.Environments {
 		x := &s.Environments[i]
 		if x == o || x.Key.Pipeline != o.Key.Pipeline || x.Ledger.State == nil || x.Ledger.State.Failure == nil {
@@ -123,7 +126,7 @@ func rollback(s *Snapshot, o *Observed) (Decision, bool) {
 	p.Branch = state.Branch(o.Key.Pipeline, o.Key.Environment, p.Revision, p.ID)
 	return Decision{
 		Standing: Proposed, Reason: what,
-		Action: Claim{Promotion: p, Previous: st.Clone(), Why: "rolling back: " + what},
+		Action: Claim{Promotion: p, Previous: previous(o), Why: "rolling back: " + what},
 	}, true
 }
 

@@ -381,7 +381,7 @@ func (w *world) checkPerson(environment, ledger, ref, base, merged string) {
 		}
 		for _, k := range w.linesDiffering(before[f].Blob, after[f].Blob) {
 			if w.setters[ref+":"+f+"#"+k] == person && !w.upstreamHad(pipeline, environment, f, k, w.lines(before[f].Blob)[k]) {
-				w.breaks("A person's word stands", "promobot changes %s of %s, which a person set", k, f)
+				w.breaks("A person's word stands", "promobot changes %s of %s from %q to %q, which a person set", k, f, w.blobs[before[f].Blob], w.blobs[after[f].Blob])
 			}
 		}
 	}
@@ -401,16 +401,19 @@ func (w *world) upstreamHad(pipeline, environment, file, key, value string) bool
 	if w.layout.hydrated {
 		ups = append(ups, w.layout.next(environment)+":"+file)
 	}
-	ups = append(ups, w.layout.ref(environment)+":!"+file) // what it had when it was first seen
+	// What it had when it was first seen.
+	if es := w.entries(state.Ref(pipeline, environment)); len(es) > 0 {
+		if c := w.commits[es[0].State.Baseline.Commit]; c != nil && w.lines(c.files[file].Blob)[key] == value {
+			return true
+		}
+	}
 	for _, up := range ups {
 		ref, f, _ := strings.Cut(up, ":")
-		f, first := strings.CutPrefix(f, "!")
 		for c := w.commits[w.refs[ref]]; c != nil; {
-			root := len(c.Parents) == 0
-			if w.lines(c.files[f].Blob)[key] == value && (!first || root) {
+			if w.lines(c.files[f].Blob)[key] == value {
 				return true
 			}
-			if root {
+			if len(c.Parents) == 0 {
 				break
 			}
 			c = w.commits[c.Parents[0]]
