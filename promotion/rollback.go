@@ -168,6 +168,11 @@ func rollingBack(s *Snapshot, o *Observed, p state.Promotion) Decision {
 		np.Rebuild++
 		np.Expected = o.Content.Expected
 		return move(s, o, p, np, nil, fmt.Sprintf("%s changed the same files", s.Base(o)))
+	case o.Ledger.State.Wish != nil && o.Ledger.State.Wish.Do == WishRebuild:
+		np := p
+		np.Rebuild++
+		np.Expected = o.Content.Expected
+		return move(s, o, p, np, nil, fmt.Sprintf("@%s asked for it", o.Ledger.State.Wish.By))
 	case o.Config.VerifiedCommits && !p.Verified:
 		np := p
 		np.Rebuild++
