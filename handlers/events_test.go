@@ -59,12 +59,16 @@ func TestWhichEventsWake(t *testing.T) {
 		{"a person wants our suite again", "check_suite", bodyOf(`{"action":"rerequested","check_suite":{"app":{"id":7}},%s}`, common), one, 0},
 		{"a push's suite", "check_suite", bodyOf(`{"action":"requested","check_suite":{"app":{"id":7}},%s}`, common), nil, 0},
 
-		{"a person's comment", "issue_comment", bodyOf(`{"action":"created","issue":{"pull_request":{"url":"x"}},"comment":{"performed_via_github_app":null},%s}`, common), one, 0},
-		{"a comment is edited", "issue_comment", bodyOf(`{"action":"edited","issue":{"pull_request":{}},%s}`, common), one, 0},
+		{"a workflow run is asked for", "workflow_run", bodyOf(`{"action":"requested",%s}`, common), one, 0},
+		{"a workflow run ends", "workflow_run", bodyOf(`{"action":"completed","workflow_run":{"conclusion":"failure"},%s}`, common), one, 0},
+		{"a workflow run goes on", "workflow_run", bodyOf(`{"action":"in_progress",%s}`, common), nil, 0},
+
+		{"a person's comment", "issue_comment", bodyOf(`{"action":"created","issue":{"pull_request":{"url":"x"}},"comment":{"id":5,"body":"see /promobot","performed_via_github_app":null},%s}`, common), one, 0},
+		{"a comment is edited", "issue_comment", bodyOf(`{"action":"edited","issue":{"pull_request":{}},%s}`, common), nil, 0},
 		{"a comment is deleted", "issue_comment", bodyOf(`{"action":"deleted","issue":{"pull_request":{}},%s}`, common), nil, 0},
 		{"our own comment", "issue_comment", bodyOf(`{"action":"created","issue":{"pull_request":{}},"comment":{"performed_via_github_app":{"id":7}},%s}`, common), nil, 0},
 		{"another App's comment", "issue_comment", bodyOf(`{"action":"created","issue":{"pull_request":{}},"comment":{"performed_via_github_app":{"id":8}},%s}`, common), one, 0},
-		{"a comment on an issue", "issue_comment", bodyOf(`{"action":"created","issue":{},%s}`, common), nil, 0},
+		{"a comment on an issue", "issue_comment", bodyOf(`{"action":"created","issue":{},"comment":{"id":5,"body":"hello"},%s}`, common), nil, 0},
 
 		{"installed", "installation", bodyOf(`{"action":"created","installation":{"id":3},"repositories":[{"id":42,"full_name":"acme/deploy"},{"id":43,"full_name":"acme/c.-_x"}]}`), []handlers.Repository{deploy, {InstallationID: 3, ID: 43, Owner: "acme", Name: "c.-_x"}}, 0},
 		{"unsuspended", "installation", bodyOf(`{"action":"unsuspend","installation":{"id":3}}`), nil, 1},
@@ -148,7 +152,7 @@ func TestRecordedWebhooks(t *testing.T) {
 	for _, event := range []string{
 		"check_run", "check_suite", "create", "delete", "deployment_status", "installation",
 		"installation_repositories", "merge_group", "pull_request", "pull_request_review", "push",
-		"release", "repository_dispatch", "status",
+		"release", "repository_dispatch", "status", "workflow_run",
 	} {
 		if !woken[event] {
 			t.Errorf("no recording of %s woke anything", event)

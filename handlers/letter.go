@@ -1,5 +1,5 @@
-// Letters: what comes as an event alone, and so is kept until it was dealt with.
-// All else that arrives only says where to look, and can be asked for again.
+// Letters: what is dealt with once, and so is kept until it was. All else that
+// arrives only says where to look, and can be asked for again.
 
 package handlers
 
@@ -18,7 +18,7 @@ const DispatchLetter = "repository_dispatch"
 
 // Letter is one thing to be dealt with once.
 type Letter struct {
-	ID   string    // the delivery's, the same when it is sent again
+	ID   string    // the same when it is sent again: the delivery's, or comment-<id>
 	Kind string    // says what Body is
 	Body []byte    // JSON
 	At   time.Time // when it came; zero: now

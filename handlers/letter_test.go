@@ -157,6 +157,7 @@ type pile struct {
 	known    []string
 	looked   time.Time
 	down     error
+	comments commentsLooked
 }
 
 func (p *pile) Deliveries(_ context.Context, event string, since time.Time, failed bool) ([]handlers.Delivery, error) {
@@ -193,11 +194,20 @@ func (p *pile) SetLooked(_ context.Context, until time.Time) error {
 	return nil
 }
 
+func (p *pile) CommentsLooked(_ context.Context, r handlers.Repository) (time.Time, error) {
+	return p.comments.of(r), p.comments.fail
+}
+
+func (p *pile) SetCommentsLooked(_ context.Context, r handlers.Repository, until time.Time) error {
+	p.comments.set(r, until)
+	return nil
+}
+
 func (p *pile) look(t *testing.T) (counted map[string]float64, err error) {
 	t.Helper()
 	registry := prometheus.NewRegistry()
 	m := handlers.Missed{Deliveries: p, Mail: p, Metrics: handlers.NewMetrics(registry), Log: zerolog.Nop()}
-	err = m.Look(t.Context())
+	err = m.Look(t.Context(), nil)
 	return countedIn(t, registry), err
 }
 

@@ -24,7 +24,7 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 		}, []string{"cause"}),
 		letters: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "promobot_letters_total",
-			Help: "Events that are kept until they were dealt with, by how they came: webhook, or sweep (a delivery that had failed).",
+			Help: "Events that are kept until they were dealt with, by how they came: webhook, or sweep (a delivery that had failed, a comment that was not told).",
 		}, []string{"cause"}),
 		sweeps: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "promobot_sweeps_total",

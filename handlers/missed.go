@@ -42,6 +42,10 @@ type MissedMail interface {
 	// Looked returns until when deliveries were looked through; zero for never.
 	Looked(ctx context.Context) (time.Time, error)
 	SetLooked(ctx context.Context, until time.Time) error
+	// CommentsLooked returns until when the repository's comments were looked
+	// through; zero for never.
+	CommentsLooked(ctx context.Context, repository Repository) (time.Time, error)
+	SetCommentsLooked(ctx context.Context, repository Repository, until time.Time) error
 }
 
 const (
@@ -53,16 +57,30 @@ const (
 	lookBack = time.Hour
 )
 
-// Missed finds letters whose delivery failed. All fields are required.
+// Missed finds letters whose delivery failed. All fields are required but those
+// that are optional.
 type Missed struct {
-	Deliveries Deliveries
+	Deliveries Deliveries // optional
+	Comments   Comments   // optional
 	Mail       MissedMail
 	Metrics    *Metrics
 	Log        zerolog.Logger
 }
 
-// Look posts the letters that were missed since the last look.
-func (m *Missed) Look(ctx context.Context) error {
+// Look posts the letters that were missed since the last look: deliveries of the
+// App, and comments in the repositories.
+func (m *Missed) Look(ctx context.Context, repositories []Repository) error {
+	var failures []error
+	if m.Deliveries != nil {
+		failures = append(failures, m.lookDeliveries(ctx))
+	}
+	if m.Comments != nil {
+		failures = append(failures, m.lookComments(ctx, repositories))
+	}
+	return errors.Join(failures...)
+}
+
+func (m *Missed) lookDeliveries(ctx context.Context) error {
 	now := time.Now()
 	last, err := m.Mail.Looked(ctx)
 	if err != nil {

@@ -4,9 +4,10 @@
 // Rules:
 //
 //   - An event only says "look at this repository again". No fact is ever read
-//     from a payload; what is taken from it is where to look. What comes as an
-//     event alone, a repository_dispatch, is kept as a letter, and is read where
-//     it is dealt with.
+//     from a payload; what is taken from it is where to look. What is to be dealt
+//     with once is kept as a letter: a repository_dispatch, which comes as an
+//     event alone, with what it says; a comment that may hold a command, by its
+//     id.
 //   - A handler decodes, delegates and returns. Which repositories an event wakes
 //     is a pure function of its payload, one file per subject.
 //   - A webhook is answered 2xx only when its wake or letter is stored. GitHub

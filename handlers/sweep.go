@@ -133,7 +133,7 @@ func (s *Sweeper) sweep(ctx context.Context) error {
 	}
 	s.swept.Store(true)
 	if s.missed != nil {
-		if err := s.missed.Look(ctx); err != nil {
+		if err := s.missed.Look(ctx, found); err != nil {
 			failures = append(failures, err)
 		}
 	}

@@ -82,6 +82,7 @@ func NewWebhook(options WebhookOptions) (http.Handler, error) {
 		h.rule(onPullRequestReview, "pull_request_review"),
 		h.rule(onCheckRun(options.AppID), "check_run"),
 		h.rule(onCheckSuite(options.AppID), "check_suite"),
+		h.rule(onWorkflowRun, "workflow_run"),
 		h.rule(onIssueComment(options.AppID), "issue_comment"),
 		h.rule(onInstallation, "installation"),
 		h.rule(onInstallationRepositories, "installation_repositories"),
@@ -209,7 +210,7 @@ func (h *webhook) failed(w http.ResponseWriter, r *http.Request, err error) {
 		h.count(r, "failed")
 		h.options.Log.Error().Err(err).Str("event", h.eventName(r)).Str("delivery", deliveryID(r)).Msg("A webhook's wake could not be stored")
 		w.Header().Set("Retry-After", "60")
-		http.Error(w, "This could not be stored. Nothing is lost: the next sweep looks at every repository, and at the deliveries that failed.", http.StatusServiceUnavailable)
+		http.Error(w, "This could not be stored. Nothing is lost: the next sweep looks at every repository, its comments, and the deliveries that failed.", http.StatusServiceUnavailable)
 	}
 }
 

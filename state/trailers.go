@@ -35,9 +35,13 @@ func (p Promotion) Trailers(pipeline, environment string) []Trailer {
 		{TrailerEnvironment, environment},
 		{TrailerRevision, p.Revision},
 		{TrailerAttempt, strconv.Itoa(p.Attempt)},
-		{TrailerFrom, p.From + "@" + p.Landing},
-		{TrailerBase, p.Base},
 	}
+	if p.Reverts != nil {
+		ts = append(ts, Trailer{TrailerReverts, p.Reverts.Promotion})
+	} else {
+		ts = append(ts, Trailer{TrailerFrom, p.From + "@" + p.Landing})
+	}
+	ts = append(ts, Trailer{TrailerBase, p.Base})
 	if p.Batch != nil {
 		ts = append(ts, Trailer{TrailerBatch, p.Batch.Name()})
 	}

@@ -12,6 +12,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/promobot/promobot/promotion/config"
 )
 
@@ -137,5 +140,57 @@ func TestLogOfARunningProgram(t *testing.T) {
 	var out bytes.Buffer
 	if code := run(t.Context(), []string{"log", "checkout", "prod-eu"}, &out, &out); code != 0 || !strings.Contains(out.String(), "first seen") {
 		t.Errorf("exit %d:\n%s", code, out.String())
+	}
+}
+
+// granting are the rows of the README's table of permissions, and subscribing its
+// list of events.
+var (
+	granting    = regexp.MustCompile(`(?m)^ +\| ([A-Z][A-Za-z ,]+): (read(?: and write)?)[ ,(|]`)
+	subscribing = regexp.MustCompile(`Subscribe to: ([a-z ,]+)`)
+)
+
+// TestDocumentedSetUp: the App of the demo, and of the tests, is the README's.
+func TestDocumentedSetUp(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	apiName := func(words string) string {
+		return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(strings.TrimSpace(words), "Commit ")), " ", "_")
+	}
+	granted := map[string]string{}
+	for _, row := range granting.FindAllStringSubmatch(string(text), -1) {
+		for name := range strings.SplitSeq(row[1], ",") {
+			granted[apiName(name)] = map[string]string{"read": "read", "read and write": "write"}[row[2]]
+		}
+	}
+	for _, onDemand := range []string{"workflows", "merge_queues"} {
+		if granted[onDemand] == "" {
+			t.Errorf("the README does not name the permission %s", onDemand)
+		}
+		delete(granted, onDemand)
+	}
+	list := subscribing.FindStringSubmatch(string(text))
+	if list == nil {
+		t.Fatal("the README does not say which events to subscribe to")
+	}
+	var events []string
+	for name := range strings.SplitSeq(list[1], ",") {
+		if name = strings.TrimPrefix(apiName(name), "and_"); name != "merge_group_with" {
+			events = append(events, name)
+		}
+	}
+	for name, app := range map[string]struct {
+		permissions map[string]string
+		events      []string
+	}{"the demo": {demoPermissions, demoEvents}, "the tests": {appPermissions, appEvents}} {
+		if diff := cmp.Diff(app.permissions, granted); diff != "" {
+			t.Errorf("permissions (-%s +README):\n%s", name, diff)
+		}
+		if diff := cmp.Diff(app.events, events, cmpopts.SortSlices(strings.Compare)); diff != "" {
+			t.Errorf("events (-%s +README):\n%s", name, diff)
+		}
 	}
 }

@@ -64,12 +64,13 @@ type sceneOptions struct {
 
 // appPermissions are those of the README's set-up.
 var appPermissions = map[string]string{
-	"contents": "write", "pull_requests": "write", "checks": "write", "issues": "read", "statuses": "read", "deployments": "read",
+	"contents": "write", "pull_requests": "write", "checks": "write", "issues": "write", "statuses": "read", "deployments": "read",
+	"actions": "write", "members": "read",
 }
 
 var appEvents = []string{
 	"push", "create", "delete", "pull_request", "pull_request_review", "check_run", "check_suite", "status",
-	"deployment_status", "issue_comment", "release", "repository_dispatch",
+	"deployment_status", "workflow_run", "issue_comment", "release", "repository", "repository_dispatch",
 }
 
 // newScene makes a GitHub with the repository and the App installed on it. The

@@ -44,6 +44,8 @@ type Parts struct {
 	Deliver   Deliver // of letters; without it they wait
 	// Deliveries lists what GitHub tried to deliver; optional.
 	Deliveries handlers.Deliveries
+	// Comments lists those of a repository; optional.
+	Comments handlers.Comments
 	// Followers are the repositories that versions of another go to; optional.
 	Followers handlers.Followers
 	Close     func() error // after all work has ended; optional
@@ -108,8 +110,8 @@ func (p *Program) Run(ctx context.Context) (err error) {
 	metrics := handlers.NewMetrics(registry)
 	waker := queueWaker{work}
 	var missed *handlers.Missed
-	if parts.Deliveries != nil {
-		missed = &handlers.Missed{Deliveries: parts.Deliveries, Mail: queueMail{work}, Metrics: metrics, Log: p.log}
+	if parts.Deliveries != nil || parts.Comments != nil {
+		missed = &handlers.Missed{Deliveries: parts.Deliveries, Comments: parts.Comments, Mail: queueMail{work}, Metrics: metrics, Log: p.log}
 	}
 	sweeper := handlers.NewSweeper(parts.App, waker, missed, p.config.SweepInterval, metrics, p.log)
 	site, err := p.site(siteParts{work, parts, waker, sweeper, metrics, registry})

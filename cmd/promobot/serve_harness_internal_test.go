@@ -90,10 +90,13 @@ func testConfig(t *testing.T) Config {
 
 func start(t *testing.T, config Config, app App, reconcile Reconcile) *running {
 	t.Helper()
+	return startParts(t, config, Parts{App: app, Reconcile: reconcile})
+}
+
+func startParts(t *testing.T, config Config, parts Parts) *running {
+	t.Helper()
 	r := &running{t: t, ended: make(chan error, 1), log: &syncBuffer{}}
-	wire := func(context.Context, Config, zerolog.Logger, prometheus.Registerer) (Parts, error) {
-		return Parts{App: app, Reconcile: reconcile}, nil
-	}
+	wire := func(context.Context, Config, zerolog.Logger, prometheus.Registerer) (Parts, error) { return parts, nil }
 	r.Program = NewProgram(config, wire, zerolog.New(r.log))
 	ctx, cancel := context.WithCancel(context.Background())
 	r.stop = cancel
@@ -153,7 +156,12 @@ func (r *running) get(path string) (int, string) {
 // push delivers a push to repository n.
 func (r *running) push(n int64) (int, string) {
 	r.t.Helper()
-	body := fmt.Sprintf(`{"installation":{"id":3},"repository":{"id":%d,"full_name":"acme/r%d"}}`, n, n)
+	return r.deliver("push", fmt.Sprintf(`{"installation":{"id":3},"repository":{"id":%d,"full_name":"acme/r%d"}}`, n, n))
+}
+
+// deliver delivers an event.
+func (r *running) deliver(event, body string) (int, string) {
+	r.t.Helper()
 	request, err := http.NewRequestWithContext(r.t.Context(), http.MethodPost, "http://"+r.Addr()+"/api/github/hook", strings.NewReader(body))
 	if err != nil {
 		r.t.Fatal(err)
@@ -161,7 +169,7 @@ func (r *running) push(n int64) (int, string) {
 	mac := hmac.New(sha256.New, []byte("hush"))
 	mac.Write([]byte(body))
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("X-GitHub-Event", "push")
+	request.Header.Set("X-GitHub-Event", event)
 	request.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
 	return r.do(request)
 }

@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -38,23 +39,46 @@ func (m queueMail) Known(ctx context.Context, repository handlers.Repository, id
 // deliveriesLooked is the queue's cursor in GitHub's list of deliveries.
 const deliveriesLooked = "deliveries"
 
+// commentsLooked is the queue's cursor in a repository's list of comments.
+func commentsLooked(repository handlers.Repository) string {
+	return "comments/" + strconv.FormatInt(repository.ID, 10)
+}
+
 // Looked returns until when GitHub's deliveries were looked through.
 func (m queueMail) Looked(ctx context.Context) (time.Time, error) {
-	text, err := m.queue.Cursor(ctx, deliveriesLooked)
+	return m.looked(ctx, deliveriesLooked)
+}
+
+// SetLooked stores until when they were.
+func (m queueMail) SetLooked(ctx context.Context, until time.Time) error {
+	return m.setLooked(ctx, deliveriesLooked, until)
+}
+
+// CommentsLooked returns until when the repository's comments were looked through.
+func (m queueMail) CommentsLooked(ctx context.Context, repository handlers.Repository) (time.Time, error) {
+	return m.looked(ctx, commentsLooked(repository))
+}
+
+// SetCommentsLooked stores until when they were.
+func (m queueMail) SetCommentsLooked(ctx context.Context, repository handlers.Repository, until time.Time) error {
+	return m.setLooked(ctx, commentsLooked(repository), until)
+}
+
+func (m queueMail) looked(ctx context.Context, cursor string) (time.Time, error) {
+	text, err := m.queue.Cursor(ctx, cursor)
 	if err != nil || text == "" {
 		return time.Time{}, err
 	}
 	at, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		// Not ours: as if there were none, everything listed is looked through.
+		// Not ours: as if there were none, and the look is a first one.
 		return time.Time{}, nil //nolint:nilerr // what the queue does not know is asked for anew
 	}
 	return at, nil
 }
 
-// SetLooked stores until when they were.
-func (m queueMail) SetLooked(ctx context.Context, until time.Time) error {
-	return m.queue.SetCursor(ctx, deliveriesLooked, until.UTC().Format(time.RFC3339Nano))
+func (m queueMail) setLooked(ctx context.Context, cursor string, until time.Time) error {
+	return m.queue.SetCursor(ctx, cursor, until.UTC().Format(time.RFC3339Nano))
 }
 
 // deliver is the run of a repository's letters: all that wait, in portions.

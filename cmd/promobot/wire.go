@@ -65,7 +65,7 @@ func wireAt(now func() time.Time, config Config, log zerolog.Logger, metrics pro
 	}
 	return Parts{
 		App: installed{app}, Reconcile: l.reconcile, Deliver: l.deliver,
-		Deliveries: installed{app}, Followers: l.followers.of, Close: mirrors.Close,
+		Deliveries: installed{app}, Comments: installed{app}, Followers: l.followers.of, Close: mirrors.Close,
 	}, nil
 }
 

@@ -17,23 +17,63 @@ import (
 	"github.com/promobot/promobot/state/queue"
 )
 
-// deliver has a repository's loop write the versions that dispatches name into
-// its ledgers.
+// deliver has a repository's loop write into its ledgers what comments command,
+// and the versions that dispatches name. Either is tried though the other fails:
+// both are kept until both are done, and doing one twice changes nothing.
 func (l *loops) deliver(ctx context.Context, at handlers.Repository, letters []queue.Letter) error {
-	dispatches := make([]reconcile.Dispatch, 0, len(letters))
-	for _, letter := range letters {
-		dispatch, err := handlers.ParseDispatch(letter.Body)
-		if err != nil || letter.Kind != handlers.DispatchLetter {
-			l.log.Error().Err(err).Str("letter", letter.ID).Str("kind", letter.Kind).Msg("A letter of a kind that is not known is left out")
-			continue
-		}
-		dispatches = append(dispatches, reconcile.Dispatch{ID: letter.ID, Type: dispatch.Type, Payload: dispatch.Payload, At: letter.At})
-	}
+	comments, dispatches := l.sorted(letters)
 	login, err := l.login(ctx)
 	if err != nil {
 		return err
 	}
-	return l.of(l.clerks, at, login).Accept(ctx, dispatches)
+	clerk := l.of(l.clerks, at, login)
+	var failures []error
+	if len(comments) > 0 { // first: one may be a hold
+		failures = append(failures, clerk.Command(ctx, comments))
+	}
+	if len(dispatches) > 0 {
+		failures = append(failures, clerk.Accept(ctx, dispatches))
+	}
+	return errors.Join(failures...)
+}
+
+// sorted reads letters: the ids of comments, and dispatches, each in the letters'
+// order. What is neither is left out.
+func (l *loops) sorted(letters []queue.Letter) (comments []int64, dispatches []reconcile.Dispatch) {
+	for _, letter := range letters {
+		var err error
+		switch letter.Kind {
+		case handlers.CommentLetter:
+			var comment handlers.Comment
+			if comment, err = handlers.ParseComment(letter.Body); err == nil {
+				comments = append(comments, comment.ID)
+			}
+		case handlers.DispatchLetter:
+			var dispatch handlers.Dispatch
+			if dispatch, err = handlers.ParseDispatch(letter.Body); err == nil {
+				dispatches = append(dispatches, reconcile.Dispatch{ID: letter.ID, Type: dispatch.Type, Payload: dispatch.Payload, At: letter.At})
+			}
+		default:
+			err = errors.New("the kind is not known")
+		}
+		if err != nil {
+			l.log.Error().Err(err).Str("letter", letter.ID).Str("kind", letter.Kind).Msg("A letter that cannot be read is left out")
+		}
+	}
+	return comments, dispatches
+}
+
+// Comments lists a repository's comments since a time.
+func (i installed) Comments(ctx context.Context, at handlers.Repository, since time.Time) ([]handlers.CommentSeen, error) {
+	listed, err := i.app.Repository(at.InstallationID, at.ID, at.Owner, at.Name).CommentsSince(ctx, since)
+	if errors.Is(err, promotion.ErrNotFound) {
+		return nil, nil // the repository is gone since it was listed
+	}
+	out := make([]handlers.CommentSeen, 0, len(listed))
+	for _, c := range listed {
+		out = append(out, handlers.CommentSeen{ID: c.ID, Issue: c.Issue, Body: c.Body, Created: c.Created, ByApp: c.ByApp})
+	}
+	return out, err
 }
 
 // Deliveries lists what GitHub delivered, or tried to.

@@ -33,11 +33,12 @@ const (
 // permissions and events are those that the README asks for.
 var (
 	permissions = map[string]string{
-		"contents": "write", "pull_requests": "write", "checks": "write", "issues": "read", "statuses": "read", "deployments": "read",
+		"contents": "write", "pull_requests": "write", "checks": "write", "issues": "write", "statuses": "read", "deployments": "read",
+		"actions": "write", "members": "read",
 	}
 	events = []string{
 		"push", "create", "delete", "pull_request", "pull_request_review", "check_run", "check_suite", "status",
-		"deployment_status", "issue_comment", "release", "repository_dispatch",
+		"deployment_status", "workflow_run", "issue_comment", "release", "repository", "repository_dispatch",
 	}
 )
 

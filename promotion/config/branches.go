@@ -294,7 +294,7 @@ func placing(l *layout, e *environmentLayout, env *Environment) []Setting {
 	var out []Setting
 	add := func(key, value string, at position, what string) {
 		if at.said() {
-			out = append(out, Setting{key, value, Source{at.line, what}})
+			out = append(out, Setting{Key: key, Value: value, From: Source{at.line, what}})
 		}
 	}
 	branch, branchAt := l.branchOf(e)

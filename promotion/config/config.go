@@ -53,7 +53,10 @@ type Source struct {
 // Setting is one effective setting of an environment, for `promobot explain`.
 type Setting struct {
 	Key, Value string
-	From       Source
+	// Template is the value as written, where it is one with variables; it is the
+	// same in all pipelines of a for_each.
+	Template string
+	From     Source
 }
 
 // Limits bound what promobot opens.
@@ -86,14 +89,17 @@ type Environment struct {
 	Mode  Mode
 	// Verified is true when nothing has to be verified here: a landing counts as
 	// verified when it has landed. That is so with verify: none, and where
-	// nothing is said of verify, below which no mode is auto.
+	// nothing is said of verify, below which no mode is auto. It is false where
+	// Verify says what must hold.
 	Verified bool
 	Optional bool
 	// Verify is what must hold after a landing; nil where Verified.
 	Verify *Verify
-	// OnFailure is the failure policy, in its order; the last step is mostly halt.
+	// OnFailure is the failure policy, in its order; never empty. Where no step of
+	// it applies, halt does.
 	OnFailure []Step
-	// Rollback is the mode of rollbacks: Propose or Auto.
+	// Rollback is the mode of rollbacks: Propose or Auto, or Observe where nothing
+	// may be written.
 	Rollback Mode
 	// Windows must all be open for a promotion to land.
 	Windows []Window

@@ -114,7 +114,7 @@ type field[T any] struct {
 	fallback string // the default, in words
 	rule     string
 	required string // what to add when it is missing; "" when it may be
-	later    bool   // a key of the language that this version refuses
+	later    bool   // a key that belongs elsewhere, see misplaced
 	schema   func(*schemas) schema
 	read     func(d *decoder, path string, n *yaml.Node, into *T)
 }
@@ -135,14 +135,6 @@ func key[T, V any](name string, s shape[V], fallback, rule string, into func(*T)
 func required[T any](example string, f field[T]) field[T] {
 	f.required, f.fallback = f.name+": "+example, "required"
 	return f
-}
-
-// notYet makes a field of the language that this version of promobot refuses: a
-// policy that were ignored would be worse than none.
-func notYet[T any](name string) field[T] {
-	return field[T]{name: name, later: true, read: func(d *decoder, path string, n *yaml.Node, _ *T) {
-		d.at(n, path+" is not supported yet by this version of promobot", "remove "+name+", or wait for a version that knows it")
-	}}
 }
 
 // misplaced makes a field that belongs elsewhere in the file: it is refused with where.

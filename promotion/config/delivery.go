@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
-	"time"
 	_ "time/tzdata" // a zone is valid or not wherever promobot runs
 
 	"go.yaml.in/yaml/v3"
@@ -82,9 +81,9 @@ func parseBatch(s string) (Batch, *refusal) {
 	twoDigits := func(s string) int { return int(s[0]-'0')*10 + int(s[1]-'0') }
 	b := Batch{Daily: true, Hour: twoDigits(m[1]), Minute: twoDigits(m[2])}
 	if m[3] != "" && m[3] != "UTC" {
-		zone, err := time.LoadLocation(m[3])
-		if err != nil || m[3] == "Local" {
-			return Batch{}, refuse("write a zone of the IANA database, as Europe/Berlin", "%s: there is no time zone %s", clip(s), m[3])
+		zone, bad := loadZone(m[3])
+		if bad != nil {
+			return Batch{}, bad
 		}
 		b.Zone = zone
 	}
@@ -259,6 +258,9 @@ func (l *layout) checkPush(d *decoder, e *environmentLayout, v delivery) {
 		return // what stands here is for the pull requests
 	}
 	pushed := fmt.Sprintf("%s is delivered by push (line %d)", name, v.deliver.line)
+	if a := e.approval(); a.said() {
+		d.once(a.position, fmt.Sprintf("approval: %s, so that there is no pull request to approve", pushed), "remove approval, or say deliver: pull_request")
+	}
 	for _, k := range []struct {
 		key   string
 		at    position

@@ -134,12 +134,12 @@ func (c *changeList) environment(p *Pipeline, was, is *Environment) {
 	}
 	values := map[string]string{}
 	for _, s := range was.Settings {
-		values[s.Key] = s.Value
+		values[s.Key] = s.written()
 	}
 	for _, s := range is.Settings {
 		before, had := values[s.Key]
 		delete(values, s.Key)
-		if before == s.Value && had {
+		if before == s.written() && had {
 			continue
 		}
 		// The own name is the same in no two pipelines; without it many are one line.
@@ -151,7 +151,7 @@ func (c *changeList) environment(p *Pipeline, was, is *Environment) {
 				verb = "is lowered"
 			}
 		}
-		c.add(p, fmt.Sprintf("%s: %s %s from %s to %s", is.Name, s.Key, verb, shorten(before), shorten(s.Value)))
+		c.add(p, fmt.Sprintf("%s: %s %s from %s to %s", is.Name, s.Key, verb, shorten(before), shorten(s.written())))
 	}
 	for _, s := range was.Settings {
 		if before, left := values[s.Key]; left {
@@ -166,6 +166,9 @@ func (c *changeList) environment(p *Pipeline, was, is *Environment) {
 		c.add(p, is.Name+": is blocked: "+general(is.Blocked, name))
 	}
 }
+
+// written is the value, or its template, which is the same in many pipelines.
+func (s *Setting) written() string { return cmp.Or(s.Template, s.Value) }
 
 // general replaces a pipeline's own name in a path by an ellipsis; "" for none.
 func general(v, title string) string {

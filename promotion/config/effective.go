@@ -54,7 +54,7 @@ func (f *File) matching(group, env string, title *string) []int {
 // settle computes the effective settings of an environment under the given
 // overrides, once, and reports overrides that would loosen.
 func (f *File) settle(d *decoder, l *layout, e *environmentLayout, overrides []int) *settled {
-	s := &settled{Environment: Environment{Name: e.name.value, Line: e.name.line, Verified: true, Optional: e.optional().value, Managed: e.managed().value}}
+	s := &settled{Environment: Environment{Name: e.name.value, Line: e.name.line, Optional: e.optional().value, Managed: e.managed().value}}
 	group, env := "pipelines."+l.group.value, "environments."+e.name.value
 	own := group + ".environments." + e.name.value
 	set := func(key, value string, line int, what string) {
@@ -140,8 +140,7 @@ func (f *File) settle(d *decoder, l *layout, e *environmentLayout, overrides []i
 		s.Mode, from = f.Mode(), origin{f.doc.mode.position, "mode"}
 	}
 	set("mode", s.Mode.String(), from.line, from.what)
-	v := pick("verify", origin{e.own.verify.position, own}, origin{e.file.verify.position, env})
-	set("verify", e.verify().or("none (nothing said)"), v.line, v.what)
+	f.settleVerify(d, l, e, overrides, s, set)
 	opt := pick("optional", origin{e.own.optional.position, own}, origin{e.file.optional.position, env})
 	set("optional", strconv.FormatBool(s.Optional), opt.line, opt.what)
 
@@ -160,6 +159,7 @@ func (f *File) settle(d *decoder, l *layout, e *environmentLayout, overrides []i
 	}
 	set("start", map[bool]string{true: "reconcile", false: "now"}[s.Reconcile], start.line, start.what)
 	f.settleDelivery(l, e, overrides, s, set)
+	f.settleGuards(d, l, e, overrides, s, set)
 	set("allow", words(s.Allow), allowFrom.line, allowFrom.what)
 	set("limits.per_environment", strconv.Itoa(s.Limit), limitFrom.line, limitFrom.what)
 

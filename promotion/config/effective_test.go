@@ -85,8 +85,8 @@ func TestEffectiveSettings(t *testing.T) {
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Error(diff)
 			}
-			if !e.Verified {
-				t.Error("nothing is to be verified, and yet it is not verified when it lands")
+			if e.Verified != (e.Verify == nil) || e.Verified != (c.env == "production") {
+				t.Errorf("verified by landing: %v, verification: %+v", e.Verified, e.Verify)
 			}
 			if want := append(content.DefaultNever(), "**/license*", "**.replicas"); !slices.Equal(e.Never, want) {
 				t.Errorf("never: %v", e.Never)

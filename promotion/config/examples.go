@@ -3,6 +3,8 @@ package config
 // The ways a change can travel, by example, for the reference page. Each is a
 // whole pipeline file, and a test parses each.
 
+import "strings"
+
 // wayExample is one way with its file, and what is said after it.
 type wayExample struct{ title, text, file, after string }
 
@@ -155,4 +157,143 @@ overrides:
   - {name: checkout, environments: staging, batch: never}
 `, "",
 	},
+	{
+		"Many services, from dev to production",
+		"staging merges by itself what its Argo CD application says is healthy, for an hour; the canary, where a service has one, takes back what fails. Production gets what the canary verified, by pull requests that people merge while the office is open. Eleven services want a word of approval on top, and one is only watched.",
+		`version: 1
+mode: observe                     # ceiling: observe < propose < auto; one line is also the brake
+limits: {open: 20, per_hour: 30, per_environment: 8}   # the defaults
+
+environments:                     # said once; ` + "`" + `from` + "`" + ` makes the order
+  dev:         {verify: none}          # auto below an unverified environment must be said
+  staging:     {from: dev, mode: auto, batch: hourly, verify: {checks: "argocd/$name-$env", soak: 1h, timeout: 3h}}
+  prod-canary: {from: staging, optional: true, window: office, verify: {checks: ["argocd/$name-$env", "slo/$name"], soak: 4h, timeout: 8h}, on_failure: rollback}
+  prod-us:     {from: prod-canary, window: office}
+  prod-eu:     {from: prod-canary, window: office}
+
+windows:
+  office: {allow: "Mon-Thu 09:00-16:00", zone: Europe/Berlin, holidays: ops/holidays.ics}
+
+pipelines:
+  services:                       # 220 kustomize services
+    for_each: services/$name
+    path: services/$name/overlays/$env
+    promote:
+      - images: "ghcr.io/acme/*"              # newTag and digest in kustomization.yaml; never newName
+      - files: config/**
+        except: "*.local.yaml"
+        keep: [LOG_LEVEL, "**.hostname"]      # inside copied files these stay the target's own
+  charts:                         # 60 Helm services: environments are files, not folders
+    for_each: charts/$name
+    path: charts/$name
+    promote: {values: image.tag, in: values-$env.yaml}
+  addons:                         # 20 Argo CD Applications
+    for_each: clusters/$env/apps/$name.yaml
+    path: clusters/$env/apps
+    promote: {values: spec.source.targetRevision, in: $name.yaml}
+
+shared: ["services/*/base/**", "charts/*/values.yaml"]   # reaches several environments at once: said on every pull request that touches it
+never: ["**/secrets*", "**.namespace", "**.replicas"]    # no pipeline can move these
+overrides:                        # may only tighten; later wins; ` + "`" + `promobot explain` + "`" + ` prints the result and its lines
+  - {name: [svc-007, svc-04*], environments: prod-*, approval: required, batch: never}
+  - {name: helm-03, mode: observe}
+`, "",
+	},
+	{
+		"Verified by what others report",
+		"What has to be there is named, since a check that never comes is no green one. Anyone who may write to the repository can report a check of any name, so `app` says whose counts. staging is verified by a deployment and by a smoke test of its own, prod by Argo CD for four hours; while it soaks, newer versions wait.",
+		`version: 1
+mode: auto
+environments:
+  dev: {verify: none}
+  staging:
+    from: dev
+    mode: auto
+    verify:
+      deployments: {any: [staging, "staging (*)"]}
+      workflows: smoke.yml
+  prod:
+    from: staging
+    mode: auto
+    verify: {checks: {all: argocd/shop-prod, app: argocd}, soak: 4h, timeout: 8h, red_for: 3m, on_timeout: hold}
+    on_failure: rollback
+    rollback: propose       # people merge the rollback; without this it merges as promotions do
+pipelines:
+  shop:
+    path: shop/$env
+    promote: {images: "*"}
+`, "",
+	},
+	{
+		"What is done when something fails",
+		"The steps are tried in their order. What GitHub refuses for a while is done again; that a failed check is waited for once more has to be asked for. Then a workflow of one's own may mend it; then every environment of the pipeline that carries the revision goes back, the furthest first; and at last a person has to look.",
+		`version: 1
+mode: auto
+environments:
+  dev: {verify: none}
+  prod:
+    from: dev
+    mode: auto
+    verify: {checks: slo/shop, soak: 30m, hints: accept}
+    on_failure:
+      - restart: {limit: 1, backoff: 2m, when: [push, merge, verification]}
+      - run: {workflow: recover.yml, inputs: {cluster: prod-1}, timeout: 20m}
+      - rollback: {scope: all}
+      - halt
+  audit:
+    from: prod
+    verify: {checks: audit}
+    on_failure: {run: {event: audit-failed, idempotent: true}}
+pipelines:
+  shop:
+    path: shop/$env
+    promote: {images: "*"}
+`,
+		"The workflow takes promobot's inputs besides its own, and its run is found again by the nonce in its name:\n\n```yaml\n" + recoverWorkflow() + "```\n",
+	},
+	{
+		"Windows, approval, and who may say what",
+		"Promotions to prod land in office hours that are no holidays, and not while the shop sells most; both windows must be open. A person who did not make the promotion approves each. Commands about prod are for maintainers, and a rollback is for those on call, whatever their role.",
+		`version: 1
+mode: auto
+environments:
+  dev:  {verify: none}
+  prod: {from: dev, mode: auto, window: [office, calm], approval: required, right: maintain}
+windows:
+  office: {allow: ["Mon-Thu 09:00-16:00", "Fri 09:00-12:00"], zone: Europe/Berlin, holidays: ops/holidays.ics}
+  calm:   {block: "Fri 18:00-Mon 06:00", zone: America/New_York}
+commands:
+  rights: {rollback: acme/oncall, status: read}
+  bots: "release-desk[bot]"
+  aliases: {ship: promote prod, freeze: "hold prod*"}
+pipelines:
+  shop:
+    path: shop/$env
+    promote: {images: "*"}
+`, "",
+	},
+}
+
+// recoverWorkflow is a workflow for on_failure: run, to copy.
+func recoverWorkflow() string {
+	var out strings.Builder
+	out.WriteString(`name: recover
+run-name: Recover ${{ inputs.environment }} (${{ inputs.nonce }})
+on:
+  workflow_dispatch:
+    inputs:
+`)
+	for _, n := range Particulars {
+		out.WriteString("      " + n + ": {required: false}\n")
+	}
+	out.WriteString(`      cluster: {required: true}
+jobs:
+  recover:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - run: ./recover.sh "$CLUSTER" "$REVISION"
+        env: {CLUSTER: "${{ inputs.cluster }}", REVISION: "${{ inputs.revision }}"}
+`)
+	return out.String()
 }

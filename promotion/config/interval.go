@@ -16,6 +16,20 @@ var intervalPattern = regexp.MustCompile(`^([0-9]{1,6})(s|m|h|d)$`)
 
 var intervalUnits = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}
 
+// intervalShape is a duration of the pipeline file. Its words are not "a
+// duration", since a bare number would be told to stand in quotes.
+var intervalShape = scalar("time with a unit, as 30m, 4h or 3d", textType, schema{"type": "string", "pattern": intervalPattern.String()},
+	func(s string) (time.Duration, *refusal) {
+		i, err := ParseInterval(s)
+		switch {
+		case err == nil:
+			return time.Duration(i), nil
+		case intervalPattern.MatchString(s):
+			return 0, refuse("write at most 366d", "%s is longer than a year", clip(s))
+		}
+		return 0, refuse("write a number and a unit, as 90s, 30m, 4h or 3d", "%s is no duration", clip(s))
+	})
+
 // ParseInterval reads one number with one unit out of s, m, h and d (24 hours),
 // at most 366d.
 func ParseInterval(s string) (Interval, error) {

@@ -2,10 +2,15 @@ package config
 
 // The language: every key of the pipeline file with its shape, its default and
 // its rule. Reading, the JSON Schema and the reference page come from these
-// tables alone. A key that the language has and this version does not is listed
-// as notYet: it is refused with that reason instead of being called unknown.
+// tables alone. A key that people look for in another place is listed as
+// misplaced: it is refused with where it belongs instead of being called unknown.
 
-import "github.com/promobot/promobot/promotion/content"
+import (
+	"fmt"
+	"time"
+
+	"github.com/promobot/promobot/promotion/content"
+)
 
 // document is a pipeline file as written.
 type document struct {
@@ -19,6 +24,8 @@ type document struct {
 	shared       list
 	never        list
 	checks       said[string]
+	windows      said[[]named[windowSpec]]
+	commands     commandsSpec
 	overrides    said[[]overrideSpec]
 }
 
@@ -40,7 +47,12 @@ type environmentSpec struct {
 	from, after list
 	optional    said[bool]
 	mode        said[Mode]
-	verify      said[string]
+	verify      verifySpec
+	onFailure   said[[]stepSpec]
+	rollback    said[Mode]
+	window      list
+	approval    said[bool]
+	right       said[Right]
 	allow       said[[]said[content.Kind]]
 	limits      limitsSpec
 	source      sourceSpec
@@ -83,6 +95,9 @@ type overrideSpec struct {
 	labels, assignees, reviewers  list
 	deliver                       said[Deliver]
 	batch                         said[Batch]
+	approval                      said[bool]
+	window                        list
+	soak                          said[time.Duration]
 }
 
 var (
@@ -140,17 +155,31 @@ func documentFields() []field[document] {
 			func(f *document) *list { return &f.never }),
 		key("checks", oneOf("affected", "all"), "affected", "which of people's pull requests get a `promobot` check run: those that touch an environment, a shared folder or this file, or `all` of them, so that it can be a required check",
 			func(f *document) *said[string] { return &f.checks }),
+		key("windows", windowsShape, "none", "when promotions may land, by names that environments take by `window`",
+			func(f *document) *said[[]named[windowSpec]] { return &f.windows }),
+		key("commands", commandsShape, "as below", "who may give which command in a comment, and how",
+			func(f *document) *commandsSpec { return &f.commands }),
 		key("overrides", listOf(overrideShape()), "none", "settings for some pipelines and environments; they may only tighten what stands before them, so put the general ones first",
 			func(f *document) *said[[]overrideSpec] { return &f.overrides }),
 	}
 	fields = append(fields, commonFields(func(f *document) *commonSpec { return &f.commonSpec })...)
-	return append(fields, notYets[document]("windows", "holidays", "hints", "rollback", "when", "on_failure", "red_for")...)
+	fields = append(fields, misplacedAll[document]("say it where the environment is named, under environments.<name>", "verify", "on_failure", "rollback", "window", "approval", "right")...)
+	fields = append(fields, misplacedAll[document](inVerify, verifyKeys...)...)
+	return append(fields, misplaced[document]("holidays", "say it under windows.<name>"), misplaced[document]("when", inStep))
 }
 
-func notYets[T any](names ...string) []field[T] {
+// Where keys belong that people look for elsewhere.
+const (
+	inVerify = "say it in verify where the environment is named, as verify: {checks: ci, soak: 1h}"
+	inStep   = "say it in a step of on_failure, as on_failure: {restart: {when: [push, verification]}}"
+)
+
+var verifyKeys = []string{"soak", "timeout", "while_soaking", "red_for", "on_timeout", "hints"}
+
+func misplacedAll[T any](remedy string, names ...string) []field[T] {
 	fields := make([]field[T], 0, len(names))
 	for _, n := range names {
-		fields = append(fields, notYet[T](n))
+		fields = append(fields, misplaced[T](n, remedy))
 	}
 	return fields
 }
@@ -186,8 +215,18 @@ func environmentFields() []field[environmentSpec] {
 			func(e *environmentSpec) *said[bool] { return &e.optional }),
 		key("mode", modeShape, "propose", "how far promobot goes here. The lowest of all modes that apply counts",
 			func(e *environmentSpec) *said[Mode] { return &e.mode }),
-		key("verify", verifyShape, "none said", "what must hold after it landed, before it travels on. `none` says that landing is enough: needed above an environment with `mode: auto`",
-			func(e *environmentSpec) *said[string] { return &e.verify }),
+		key("verify", verifyShape, "none said", "what must hold after it landed, before it travels on. `none` says that landing is enough; where nothing is said, nothing below may have `mode: auto`",
+			func(e *environmentSpec) *verifySpec { return &e.verify }),
+		key("on_failure", policyShape, "halt", "what is tried, in this order, when a promotion or its verification has failed",
+			func(e *environmentSpec) *said[[]stepSpec] { return &e.onFailure }),
+		key("rollback", rollbackShape, "auto where `mode` is, else propose", "how far rollbacks go: `propose` opens pull requests that people merge, `auto` merges. Never above the file's `mode` or an override's",
+			func(e *environmentSpec) *said[Mode] { return &e.rollback }),
+		key("window", listOf(nameShape), "always open", "when promotions may land here, by names under `windows`; several must all be open",
+			func(e *environmentSpec) *list { return &e.window }),
+		key("approval", approvalShape, "not asked for", "`required`: before a promotion merges, a person has to say `/promobot approve`; not its author, and anew when what would land changes",
+			func(e *environmentSpec) *said[bool] { return &e.approval }),
+		key("right", changingRight, "write", "what commands about this environment ask for: a role in the repository, or a team as `acme/oncall`. `commands.rights` counts instead",
+			func(e *environmentSpec) *said[Right] { return &e.right }),
 		key("allow", listOf(kindShape), "none", "kinds of change that may merge by themselves in `mode: auto`: a file or value is created or deleted, a version goes down, the target was changed by someone since the last landing (drift), an added line names the source environment (leak), the change is large. Where downgrade, leak and large are all allowed, copied files that are no manifests and keep no value are taken over by their ids, unread",
 			func(e *environmentSpec) *said[[]said[content.Kind]] { return &e.allow }),
 		key("limits", environmentLimitsShape(), "the file's", "how much promobot opens here",
@@ -199,7 +238,9 @@ func environmentFields() []field[environmentSpec] {
 		batchField(func(e *environmentSpec) *said[Batch] { return &e.batch }),
 	}
 	fields = append(fields, commonFields(func(e *environmentSpec) *commonSpec { return &e.commonSpec })...)
-	return append(fields, notYets[environmentSpec]("window", "windows", "approval", "on_failure", "when", "soak", "timeout", "while_soaking", "hints", "rollback", "red_for")...)
+	fields = append(fields, misplacedAll[environmentSpec](inVerify, verifyKeys...)...)
+	return append(fields, misplaced[environmentSpec]("when", inStep),
+		misplaced[environmentSpec]("windows", "define windows for the whole file, and name one here, as window: office"))
 }
 
 func environmentShape() shape[environmentSpec] {
@@ -269,7 +310,9 @@ func pipelineFields() []field[pipelineSpec] {
 	}
 	fields = append(fields, commonFields(func(p *pipelineSpec) *commonSpec { return &p.commonSpec })...)
 	fields = append(fields, misplaced[pipelineSpec]("source", "say it where the environment is named, as environments: {dev: {source: {release: acme/app}}}"))
-	return append(fields, notYets[pipelineSpec]("on_failure", "when", "hints", "rollback", "red_for")...)
+	fields = append(fields, misplacedAll[pipelineSpec]("say it under the pipeline's environments, as environments: {prod: {verify: none}}", "verify", "on_failure", "rollback", "window", "approval", "right")...)
+	fields = append(fields, misplacedAll[pipelineSpec](inVerify, verifyKeys...)...)
+	return append(fields, misplaced[pipelineSpec]("when", inStep))
 }
 
 func itemShape() shape[itemSpec] {
@@ -320,9 +363,22 @@ func overrideFields() []field[overrideSpec] {
 			func(o *overrideSpec) *said[Deliver] { return &o.deliver }),
 		key("batch", neverBatch, "", "takes these out of the batch",
 			func(o *overrideSpec) *said[Batch] { return &o.batch }),
+		key("approval", approvalShape, "", "a person has to approve",
+			func(o *overrideSpec) *said[bool] { return &o.approval }),
+		key("window", listOf(nameShape), "", "more windows that have to be open",
+			func(o *overrideSpec) *list { return &o.window }),
+		key("soak", intervalShape, "", "a longer soak; the verification's timeout is put off by as much",
+			func(o *overrideSpec) *said[time.Duration] { return &o.soak }),
 		key("labels", listOf(labelShape), "", "more labels", func(o *overrideSpec) *list { return &o.labels }),
 		key("assignees", listOf(loginShape), "", "more assignees", func(o *overrideSpec) *list { return &o.assignees }),
 		key("reviewers", listOf(reviewerShape), "", "more reviewers", func(o *overrideSpec) *list { return &o.reviewers }),
 	}
-	return append(fields, notYets[overrideSpec]("approval", "window", "windows", "on_failure", "verify", "when", "soak")...)
+	const tighter = "%s; an override may only tighten, and of two none is the tighter: say it under pipelines.<name>.environments.<name>"
+	return append(fields,
+		misplaced[overrideSpec]("verify", fmt.Sprintf(tighter, "lengthen the soak by soak: 4h")),
+		misplaced[overrideSpec]("on_failure", fmt.Sprintf(tighter, "remove it")),
+		misplaced[overrideSpec]("right", fmt.Sprintf(tighter, "remove it")),
+		misplaced[overrideSpec]("rollback", "use mode: propose, which keeps rollbacks from merging by themselves too"),
+		misplaced[overrideSpec]("windows", "define windows for the whole file, and add one here, as window: office"),
+	)
 }

@@ -32,9 +32,8 @@ type itemLayout struct {
 	match pathTemplate
 }
 
-// optional, verify and from are the pipeline's own where it has them.
+// optional is the pipeline's own where it has one.
 func (e *environmentLayout) optional() said[bool] { return prefer(e.own.optional, e.file.optional) }
-func (e *environmentLayout) verify() said[string] { return prefer(e.own.verify, e.file.verify) }
 
 // mode is the lowest that was said, or the default.
 func (e *environmentLayout) mode() said[Mode] {

@@ -44,6 +44,14 @@ It is YAML 1.2 (core schema): `+"`yes`, `no`, `on` and `off` are texts, and a ve
 	section(&out, "The file", "", documentFields())
 	section(&out, "`limits`", "", fileLimitsFields())
 	section(&out, "`environments.<name>`", "The same keys stand under `pipelines.<name>.environments.<name>`. There they count instead of the environment's own, except that the lowest `mode` counts and that labels, assignees and reviewers are added. Where `managed: elsewhere` is said, the keys of what promobot would do there are refused.", environmentFields())
+	section(&out, "`verify`", "What must hold after a landing, on the landed commit, or on a later one of the branch as long as the environment's files there are still the landing's. promobot's own checks and deployments never count, and an empty list is never green. At least one of `checks`, `deployments` and `workflows` is named.", verifyFields())
+	section(&out, "`checks`, `deployments`, `workflows`", "A name, a list of names of which all must hold, or a mapping with exactly one of `all` and `any`. A name with `*` stands for all that it matches, and for at least one.", evidenceFields())
+	section(&out, "`on_failure`", "A step, or a list of steps that are tried one after the other. A step is its name, or a mapping of its name to its settings, as `restart: {limit: 2}`. Steps that can never be taken are refused: behind `halt`, or after failures that cannot be. A commit on the way with the trailer `Promotion-Rollback: unsafe` in its message turns rollback into halt.", stepFields())
+	section(&out, "`on_failure`: `restart`, `repromote`", "", againFields())
+	section(&out, "`on_failure`: `rollback`", "", rollbackFields())
+	section(&out, "`on_failure`: `run`", "Exactly one of `workflow` and `event`. Both are told of the promotion: "+strings.Join(Particulars, ", ")+".", runFields())
+	section(&out, "`windows.<name>`", "Days, hours or both, as `Mon-Thu 09:00-16:00`, `Sat,Sun`, `22:00-06:00` (every day), `Fri 22:00-Mon 06:00`; several after a comma, a semicolon, or as a list. What counts is what the zone's clocks show, before and after they are changed.", windowFields())
+	section(&out, "`commands`", "The comment commands are "+strings.Join(CommandNames, ", ")+".", commandsFields())
 	section(&out, "`source`", "It names exactly one of `release`, `tag` and `dispatch`. The App has to be installed in the repository that `release` or `tag` names.", sourceFields())
 	section(&out, "`pipelines.<name>`", "", pipelineFields())
 	section(&out, "`pipelines.<name>.environments.<name>`", "Besides the keys of `environments.<name>`:", placingFields())
@@ -59,6 +67,8 @@ It is YAML 1.2 (core schema): `+"`yes`, `no`, `on` and `off` are texts, and a ve
 - In globs ` + "`*`" + ` stands for any part of a name, ` + "`**`" + ` for any folders, ` + "`{a,b}`" + ` for either.
 - A value path has keys joined by dots; list items are addressed by their ` + "`name`" + `: ` + "`containers.web.image`" + `. A key that has dots stands in quotes: ` + "`metadata.annotations.\"acme.io/version\"`" + `. ` + "`*`" + ` stands for any part of one key, ` + "`**`" + ` for any keys.
 - An environment is there for a pipeline when a file that its items name is there, or, for ` + "`files`" + ` in a folder or on a branch of its own, any file in that folder; on its branch or on the one that ` + "`read`" + ` names. One that is managed elsewhere always is.
+- In names under ` + "`verify`, `*`" + ` stands for any part, slashes too, and a backslash protects the character after it: ` + "`ci \\*`" + ` is the check that is called ` + "`ci *`" + `. No other character means anything.
+- A duration is a number and a unit, ` + "`90s`, `30m`, `4h` or `3d`" + `, at most ` + "`366d`" + `.
 - The name of a branch may hold ` + "`$env`" + `, and no other variable.
 
 ## Templates of ` + "`title` and `body`" + `

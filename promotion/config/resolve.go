@@ -102,13 +102,16 @@ func (r *resolver) pipeline(l *layout, b binding) (p Pipeline, found bool) {
 		if s := e.source(); s.said() {
 			env.Source = s.fill(b.with(envVariable, e.name.value))
 		}
+		if env.Verify != nil {
+			env.Verify = e.verify().named(*env.Verify, b.with(envVariable, e.name.value))
+		}
 		env.From, env.After = e.from, e.after
 		if len(skipped) > 0 {
 			env.From = through(e.from, here, func(n string) []string { return l.get(n).from })
 			env.After = through(e.after, here, func(n string) []string { return l.get(n).after })
 		}
 		env.Blocked = r.blocked(e, &env)
-		env.Settings = r.settings(l, e, &env)
+		env.Settings = r.settings(l, e, &env, b.with(envVariable, e.name.value))
 		p.Environments = append(p.Environments, env)
 	}
 	return p, found
@@ -253,7 +256,7 @@ func inDir(dir, file string) string {
 }
 
 // settings are the settled ones with those of this pipeline's place in front.
-func (r *resolver) settings(l *layout, e *environmentLayout, env *Environment) []Setting {
+func (r *resolver) settings(l *layout, e *environmentLayout, env *Environment, b binding) []Setting {
 	at := "pipelines." + l.group.value
 	own := at + ".environments." + e.name.value
 	out := make([]Setting, 0, len(env.Settings)+3+len(env.Place.Items))
@@ -262,10 +265,10 @@ func (r *resolver) settings(l *layout, e *environmentLayout, env *Environment) [
 	if dir == "" {
 		dir = "."
 	}
-	out = append(out, Setting{"path", dir, Source{stand.line, at + ".path"}})
+	out = append(out, Setting{Key: "path", Value: dir, From: Source{stand.line, at + ".path"}})
 	out = append(out, placing(l, e, env)...)
 	for i, item := range env.Place.Items {
-		out = append(out, Setting{fmt.Sprintf("promote[%d]", i), describeItem(item), Source{e.items[i].spec.line, fmt.Sprintf("%s.promote[%d]", at, i)}})
+		out = append(out, Setting{Key: fmt.Sprintf("promote[%d]", i), Value: describeItem(item), From: Source{e.items[i].spec.line, fmt.Sprintf("%s.promote[%d]", at, i)}})
 	}
 	for _, o := range []struct {
 		key       string
@@ -286,9 +289,18 @@ func (r *resolver) settings(l *layout, e *environmentLayout, env *Environment) [
 				value.WriteString(" (" + n.value + " is not here)")
 			}
 		}
-		out = append(out, Setting{o.key, value.String(), source})
+		out = append(out, Setting{Key: o.key, Value: value.String(), From: source})
 	}
-	return append(out, env.Settings...)
+	settled := len(out)
+	out = append(out, env.Settings...)
+	if env.Verify == nil {
+		return out
+	}
+	for _, k := range e.verify().kinds() {
+		i := settled + slices.IndexFunc(env.Settings, func(s Setting) bool { return s.Key == "verify."+k.name.value })
+		out[i].Template, out[i].Value = out[i].Value, k.value.describe(b)
+	}
+	return out
 }
 
 // describeItem is an item in one line.

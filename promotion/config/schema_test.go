@@ -51,15 +51,23 @@ func TestSchema(t *testing.T) {
 	for name, src := range map[string]string{
 		"unknown key":                  base + "moed: auto\n",
 		"unknown mode":                 base + "mode: automatic\n",
-		"later key":                    base + "windows: {}\n",
-		"later key in an environment":  strings.Replace(base, "{from: dev}", "{from: dev, window: office}", 1),
+		"windows that are none":        base + "windows: {}\n",
+		"a misplaced key":              strings.Replace(base, "{from: dev}", "{from: dev, soak: 1h}", 1),
+		"a bare run":                   strings.Replace(base, "{from: dev}", "{from: dev, on_failure: run}", 1),
+		"two steps in one":             strings.Replace(base, "{from: dev}", "{from: dev, on_failure: {restart: {}, halt: {}}}", 1),
+		"a duration without a unit":    strings.Replace(base, "{from: dev}", "{from: dev, verify: {checks: ci, soak: 5}}", 1),
+		"approval that is not":         strings.Replace(base, "{from: dev}", "{from: dev, approval: none}", 1),
+		"an App of workflows":          strings.Replace(base, "{from: dev}", "{from: dev, verify: {workflows: {all: ci, app: x}}}", 1),
+		"a right that is none":         strings.Replace(base, "{from: dev}", "{from: dev, right: owner}", 1),
+		"a command that is none":       base + "commands: {rights: {deploy: admin}}\n",
+		"an override's longer timeout": base + "overrides:\n  - {environments: prod, timeout: 1h}\n",
 		"other version":                "version: 2\n" + base[11:],
 		"version missing":              base[11:],
 		"path missing":                 strings.Replace(base, "    path: envs/$env\n", "", 1),
 		"a name that is none":          strings.Replace(base, "  prod:", "  Prod_1:", 1),
 		"a number as label":            base + "labels: [1.10]\n",
 		"a limit out of reach":         base + "limits: {open: 0}\n",
-		"verify with checks":           strings.Replace(base, "{verify: none}", "{verify: {checks: ci}}", 1),
+		"verify with a list":           strings.Replace(base, "{verify: none}", "{verify: [ci]}", 1),
 		"a batch that is no time":      strings.Replace(base, "{from: dev}", "{from: dev, batch: 6:00}", 1),
 		"a source without braces":      strings.Replace(base, "{verify: none}", "{source: acme/app}", 1),
 		"read without a branch":        strings.Replace(base, "    path:", "    read: {}\n    path:", 1),
@@ -106,7 +114,8 @@ func TestReferenceExamples(t *testing.T) {
 		t.Run(title, func(t *testing.T) { parse(t, src) })
 		all += src
 	}
-	for _, key := range []string{"branch: env/$env", "read:", "revision:", "release:", "tag:", "dispatch:", "managed:", "deliver: push", "merge: queue", "merge: github", "method:", "supersede", "newer: queue", "batch: hourly", "batch: never", "commits: verified"} {
+	for _, key := range []string{"branch: env/$env", "read:", "revision:", "release:", "tag:", "dispatch:", "managed:", "deliver: push", "merge: queue", "merge: github", "method:", "supersede", "newer: queue", "batch: hourly", "batch: never", "commits: verified",
+		"checks:", "deployments:", "workflows:", "soak:", "timeout:", "any:", "app:", "on_failure:", "restart", "run:", "event:", "rollback: propose", "scope:", "window:", "holidays:", "approval: required", "rights:", "bots:", "aliases:", "right:"} {
 		if !strings.Contains(all, key) {
 			t.Errorf("no example has %s", key)
 		}

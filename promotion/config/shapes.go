@@ -76,19 +76,10 @@ var modeShape = convert(oneOf("observe", "propose", "auto"), func(s string) Mode
 
 var startShape = convert(oneOf("now", "reconcile"), func(s string) bool { return s == "reconcile" })
 
-// verifyShape knows one answer until verification is built; the mapping that the
-// language has for checks is told apart from a mistake.
-var verifyShape = shape[said[string]]{
-	words: "none", schema: oneOf("none").schema,
-	read: func(d *decoder, path string, n *yaml.Node) (said[string], bool) {
-		if deref(n).Kind == yaml.MappingNode {
-			d.at(n, path+" with checks is not supported yet by this version of promobot",
-				"write verify: none if landing is enough, or wait for a version that knows checks")
-			return said[string]{}, false
-		}
-		return oneOf("none").read(d, path, n)
-	},
-}
+// rollbackShape is how far rollbacks go.
+var rollbackShape = convert(oneOf("propose", "auto"), func(s string) Mode {
+	return map[string]Mode{"propose": Propose, "auto": Auto}[s]
+})
 
 var kindShape = convert(oneOf("create", "delete", "downgrade", "drift", "leak", "large"),
 	func(s string) content.Kind { return content.Kind(s) })

@@ -270,6 +270,10 @@ func (l *layout) checkManaged(d *decoder, e *environmentLayout) {
 		*environmentSpec
 		at string
 	}{{&e.file, "environments." + name}, {&e.own, "pipelines." + l.group.value + ".environments." + name}} {
+		var verify position
+		if c.verify.asks() {
+			verify = c.verify.position // none says that its versions travel on as they are
+		}
 		for _, k := range []struct {
 			key string
 			at  position
@@ -284,6 +288,12 @@ func (l *layout) checkManaged(d *decoder, e *environmentLayout) {
 			{"newer", c.newer.position},
 			{"commits", c.verified.position},
 			{"branch", c.branch.position},
+			{"on_failure", c.onFailure.position},
+			{"rollback", c.rollback.position},
+			{"window", c.window.position},
+			{"approval", c.approval.position},
+			{"right", c.right.position},
+			{"verify", verify},
 		} {
 			if k.at.said() {
 				d.once(k.at, fmt.Sprintf("%s.%s: %s is managed elsewhere, and promobot never writes there", c.at, k.key, name), "remove "+k.key+", or managed")

@@ -30,11 +30,16 @@ func (f *File) validate(d *decoder, complete bool) {
 		return
 	}
 	names := f.EnvironmentNames()
+	if len(names) == 0 {
+		return // they are missing, or one of them is wrong: no name can be told to dangle
+	}
 	f.danglingNames(d, names)
-	if len(names) == 0 || !complete {
+	if !complete {
 		return
 	}
 	f.checkSourceKeys(d)
+	f.checkWindows(d)
+	f.checkCommands(d)
 	f.circle(d, newLayout(doc, said[string]{}, pipelineSpec{}), "environments")
 	for _, p := range doc.pipelines.value {
 		l := newLayout(doc, p.name, p.value)
@@ -44,11 +49,14 @@ func (f *File) validate(d *decoder, complete bool) {
 		l.checkLayout(d, names)
 		l.checkSources(d)
 		l.checkDelivery(d, f)
+		l.checkVerify(d)
+		l.checkPolicy(d)
 	}
 	for i := range doc.overrides.value {
 		f.checkOverride(d, i)
 	}
 	if len(d.problems) == 0 {
+		f.checkTogether(d)
 		f.checkTightening(d)
 		f.checkNever(d)
 	}
@@ -176,7 +184,7 @@ func (l *layout) checkModes(d *decoder) {
 		if mode.value == Auto {
 			if up := l.unverifiedAmong(e.from, known); up != "" {
 				d.add(mode.line, mode.column, fmt.Sprintf("%s has mode auto, and %s upstream of it has no verify: what lands in %s would merge into %s by itself, verified by nothing", name, up, up, name),
-					fmt.Sprintf("if landing in %s is enough, say so there by verify: none; else use mode: propose in %s", up, name))
+					fmt.Sprintf("say there what must hold, as verify: {checks: ci}, or, if landing in %s is enough, verify: none; else use mode: propose in %s", up, name))
 			}
 		}
 		if own, file := e.own.mode, e.file.mode; own.said() && file.said() && own.value > file.value {
@@ -193,8 +201,11 @@ func (f *File) checkOverride(d *decoder, i int) {
 	if !o.name.said() && !o.pipelines.said() && !o.environments.said() {
 		d.add(o.line, o.column, at+" selects nothing", "add name, pipelines or environments; what counts everywhere belongs to the file's own keys")
 	}
-	if !o.mode.said() && !o.allow.said() && !o.limits.perEnvironment.said() && !o.labels.said() && !o.assignees.said() && !o.reviewers.said() && !o.deliver.said() && !o.batch.said() {
-		d.add(o.line, o.column, at+" changes nothing", "add mode, allow, limits, deliver, batch, labels, assignees or reviewers")
+	if !slices.ContainsFunc([]position{
+		o.mode.position, o.allow.position, o.limits.perEnvironment.position, o.deliver.position, o.batch.position, o.approval.position,
+		o.window.position, o.soak.position, o.labels.position, o.assignees.position, o.reviewers.position,
+	}, position.said) {
+		d.add(o.line, o.column, at+" changes nothing", "add mode, allow, limits, deliver, batch, approval, window, soak, labels, assignees or reviewers")
 	}
 	var groups []string
 	for _, p := range f.doc.pipelines.value {

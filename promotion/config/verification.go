@@ -5,7 +5,6 @@ package config
 // verify, on_failure, rollback, windows, approval and commands become.
 
 import (
-	"slices"
 	"time"
 
 	"github.com/promobot/promobot/promotion/calendar"
@@ -33,7 +32,8 @@ type Verify struct {
 
 // Evidence names what speaks for a landing.
 type Evidence struct {
-	// Names are exact names or globs, in which * stands for any part.
+	// Names are what [MatchesName] takes: exact names, or patterns in which *
+	// stands for any part.
 	Names []string
 	// Any says that one of them is enough; otherwise all must hold. A glob stands
 	// for all that it matches, and for at least one.
@@ -116,7 +116,7 @@ type Window struct {
 	calendar.Window
 	// Holidays is the path of an iCalendar file on the default branch, or "".
 	Holidays string
-	Line     int
+	Line     int // of its definition
 }
 
 // Right is the least repository role a command asks for, or a team's membership.
@@ -127,20 +127,11 @@ type Right struct {
 
 // Commands are the settings of comment commands.
 type Commands struct {
-	// Rights by command; a command that is not named asks for write, and merge,
-	// approve, rollback and promote for what Default says.
+	// Rights by command, as far as they were said; see [Commands.Asks].
 	Rights map[string]Right
 	// Bots are logins of bots whose comments count.
 	Bots []string
-	// Aliases are words that stand for a command with arguments.
+	// Aliases are words that stand for a command with arguments; the first word
+	// of each is the name of a command.
 	Aliases map[string]string
 }
-
-// Matches says whether a name is meant by the evidence asked for; * in a pattern
-// stands for any part.
-func (e *Evidence) Matches(name string) bool {
-	return slices.ContainsFunc(e.Names, func(pattern string) bool { return matchGlob(pattern, name) })
-}
-
-// MatchesName is Matches for one pattern.
-func MatchesName(pattern, name string) bool { return matchGlob(pattern, name) }

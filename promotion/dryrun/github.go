@@ -156,6 +156,69 @@ func (w *world) Rules(context.Context, string) (promotion.Rules, error) {
 // Checks are none.
 func (w *world) Checks(context.Context, string) ([]promotion.CheckResult, error) { return nil, nil }
 
+// Deployments are none: what is read is a repository's git alone.
+func (w *world) Deployments(context.Context, string) ([]promotion.CheckResult, error) {
+	return nil, nil
+}
+
+// WorkflowRuns are none either.
+func (w *world) WorkflowRuns(context.Context, string) ([]promotion.CheckResult, error) {
+	return nil, nil
+}
+
+// errNothingStarts refuses what would have an effect elsewhere.
+var errNothingStarts = &promotion.RefusedError{Reason: "a dry run starts no workflows"}
+
+// DispatchWorkflow is refused: a dry run starts nothing.
+func (w *world) DispatchWorkflow(context.Context, string, string, map[string]string) (int64, error) {
+	return 0, errNothingStarts
+}
+
+// DispatchRepository is refused: a dry run starts nothing.
+func (w *world) DispatchRepository(context.Context, string, map[string]any) error {
+	return errNothingStarts
+}
+
+// RunsSince are none: nothing was started.
+func (w *world) RunsSince(context.Context, string, time.Time) ([]promotion.WorkflowRun, error) {
+	return nil, nil
+}
+
+// Run finds none.
+func (w *world) Run(context.Context, int64) (promotion.WorkflowRun, error) {
+	return promotion.WorkflowRun{}, promotion.ErrNotFound
+}
+
+// Comment finds none: nobody comments in a dry run.
+func (w *world) Comment(context.Context, int64) (promotion.Comment, error) {
+	return promotion.Comment{}, promotion.ErrNotFound
+}
+
+// CommentsOn are none.
+func (w *world) CommentsOn(context.Context, int, time.Time) ([]promotion.Comment, error) {
+	return nil, nil
+}
+
+// errNothingIsSaid refuses comments.
+var errNothingIsSaid = &promotion.RefusedError{Reason: "a dry run writes no comments"}
+
+// WriteComment is refused.
+func (w *world) WriteComment(context.Context, int, string) (int64, error) { return 0, errNothingIsSaid }
+
+// EditComment is refused.
+func (w *world) EditComment(context.Context, int64, string) error { return errNothingIsSaid }
+
+// React is refused.
+func (w *world) React(context.Context, int64, string) error { return errNothingIsSaid }
+
+// Permission is none: nobody commands a dry run.
+func (w *world) Permission(context.Context, string) (promotion.Permission, error) {
+	return promotion.Permission{Role: "none", Folded: "none"}, nil
+}
+
+// InTeam says that nobody is.
+func (w *world) InTeam(context.Context, string, string) (bool, error) { return false, nil }
+
 // Versions cannot be listed offline.
 func (w *world) Versions(_ context.Context, src config.VersionSource) ([]promotion.Version, error) {
 	return nil, fmt.Errorf("%s is not asked in a dry run", promotion.SourceName(&src))

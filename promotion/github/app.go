@@ -11,8 +11,9 @@
 //     *promotion.RefusedError in GitHub's own words, *promotion.LimitedError
 //     with the time from which to try again; any other error is no answer.
 //   - Nothing sleeps until a limit is over and nothing is repeated behind the
-//     caller's back, except once with a new token after a 401, which had no
-//     effect.
+//     caller's back, except what certainly had no effect: once with a new token
+//     after a 401, and a dispatch without the parameter that an older server
+//     refused.
 //   - A token is for one repository and the permissions needed, shared by API
 //     and git, and leaves this package only through Repository.Token.
 package github

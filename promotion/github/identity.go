@@ -98,6 +98,29 @@ func (a *App) granted(ctx context.Context, installation int64, enough func(gh.In
 	return *found.Permissions, nil
 }
 
+// What of an installation's permissions decides on an operation.
+func statusesGranted(p gh.InstallationPermissions) string    { return p.GetStatuses() }
+func deploymentsGranted(p gh.InstallationPermissions) string { return p.GetDeployments() }
+func actionsGranted(p gh.InstallationPermissions) string     { return p.GetActions() }
+func membersGranted(p gh.InstallationPermissions) string     { return p.GetMembers() }
+func issuesGranted(p gh.InstallationPermissions) string      { return p.GetIssues() }
+
+// may refuses what the installation does not grant, and says who can grant it: a
+// permission, at least to the level "read" or "write". Once it is known to be
+// granted, tokens are asked for with it.
+func (r *Repository) may(ctx context.Context, doing string, of func(gh.InstallationPermissions) string, least, what, permission string) error {
+	enough := func(p gh.InstallationPermissions) bool { return of(p) == "write" || (of(p) != "" && least == "read") }
+	granted, err := r.app.granted(ctx, r.installation, enough)
+	if err != nil {
+		return explain(doing, err)
+	}
+	if !enough(granted) {
+		return refusal(doing, fmt.Sprintf("promobot may not %s there; an owner has to accept the App's permissions in the settings, under GitHub Apps: %s, %s",
+			what, permission, least))
+	}
+	return nil
+}
+
 // Installations are the ids of all installations that are not suspended. What
 // they grant is remembered for the tokens.
 func (a *App) Installations(ctx context.Context) ([]int64, error) {

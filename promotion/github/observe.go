@@ -63,6 +63,11 @@ var (
 	commit = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
 )
 
+// named is what follows a segment and has a name of its own.
+var named = map[string]string{
+	"orgs": "{org}", "teams": "{team}", "memberships": "{username}", "collaborators": "{username}", "workflows": "{workflow}",
+}
+
 // routeOf is the path's template.
 func routeOf(path string) string {
 	segments := strings.Split(strings.Trim(path, "/"), "/")
@@ -79,6 +84,8 @@ func routeOf(path string) string {
 			segments[i] = "{commit}"
 		case number.MatchString(s):
 			segments[i] = "{number}"
+		case i > 0 && named[segments[i-1]] != "":
+			segments[i] = named[segments[i-1]]
 		}
 	}
 	return "/" + strings.Join(segments, "/")

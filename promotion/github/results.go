@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	gh "github.com/google/go-github/v60/github"
@@ -32,12 +33,8 @@ type result struct {
 // *promotion.RefusedError: the App may not read commit statuses there.
 func (r *Repository) Checks(ctx context.Context, commit string) ([]promotion.CheckResult, error) {
 	doing := "reading the checks of " + commit
-	granted, err := r.app.granted(ctx, r.installation, func(p gh.InstallationPermissions) bool { return p.GetStatuses() != "" })
-	if err != nil {
-		return nil, explain(doing, err)
-	}
-	if granted.GetStatuses() == "" {
-		return nil, refusal(doing, "promobot may not read commit statuses there; an owner has to accept the App's permissions in the settings, under GitHub Apps: commit statuses, read")
+	if err := r.may(ctx, doing, statusesGranted, "read", "read commit statuses", "commit statuses"); err != nil {
+		return nil, err
 	}
 	runs, err := r.allCheckRuns(ctx, commit)
 	if err != nil {
@@ -80,6 +77,9 @@ func (r *Repository) allCheckRuns(ctx context.Context, commit string) ([]result,
 			if run.GetID() == 0 || run.GetName() == "" || run.GetStatus() == "" {
 				return resp, errNoID("a check run")
 			}
+			if run.GetHeadSHA() != commit {
+				return resp, fmt.Errorf("GitHub's answer holds a check run of commit %q", cutLine(run.GetHeadSHA(), 64))
+			}
 			all = append(all, r.ofRun(run))
 		}
 		return resp, nil
@@ -96,7 +96,20 @@ func (r *Repository) ofRun(run *gh.CheckRun) result {
 		Name: run.GetName(), App: run.GetApp().GetID(), ByApp: run.GetApp().GetID() == r.app.id,
 		Status: run.GetStatus(), Conclusion: run.GetConclusion(),
 		URL: orElse(run.GetDetailsURL(), run.GetHTMLURL()), Summary: run.GetOutput().GetTitle(), Time: at,
+		Slug: run.GetApp().GetSlug(), Commit: run.GetHeadSHA(), Text: outputText(run.GetOutput()),
 	}}
+}
+
+// maxOutputText bounds what is kept of a check run's summary and text.
+const maxOutputText = 4000
+
+// outputText is a check run's summary and text, in this order.
+func outputText(out *gh.CheckRunOutput) string {
+	text := out.GetSummary()
+	if more := out.GetText(); more != "" {
+		text = strings.TrimPrefix(text+"\n\n"+more, "\n\n")
+	}
+	return cutBytes(text, maxOutputText)
 }
 
 func (r *Repository) statuses(ctx context.Context, commit string) ([]result, error) {
@@ -114,7 +127,9 @@ func (r *Repository) statuses(ctx context.Context, commit string) ([]result, err
 			if s.GetContext() == "" || s.GetState() == "" {
 				return resp, errNoID("a commit status")
 			}
-			all = append(all, ofStatus(s))
+			one := ofStatus(s)
+			one.Commit = commit
+			all = append(all, one)
 		}
 		return resp, nil
 	})

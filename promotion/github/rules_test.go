@@ -3,6 +3,7 @@ package github_test
 // What a branch asks for, and what speaks for a commit.
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"strings"
@@ -141,7 +142,7 @@ func (s *server) grant(permissions obj) {
 func TestChecks(t *testing.T) {
 	run := func(id int, name string, app int, changes obj) obj {
 		out := obj{
-			"id": id, "name": name, "app": obj{"id": app}, "status": "completed", "conclusion": "success",
+			"id": id, "name": name, "head_sha": head, "app": obj{"id": app, "slug": fmt.Sprint("app-", app)}, "status": "completed", "conclusion": "success",
 			"started_at": "2026-03-02T08:00:00Z", "completed_at": "2026-03-02T08:05:00Z", "html_url": "https://github.test/run", "output": obj{"title": "fine"},
 		}
 		maps.Copy(out, changes)
@@ -153,7 +154,7 @@ func TestChecks(t *testing.T) {
 		run(1, "ci", 15368, nil),
 		run(3, "ci", 15368, obj{"status": "in_progress", "conclusion": nil, "completed_at": nil, "started_at": "2026-03-02T08:30:00Z"}),
 		run(2, "ci", 15368, obj{"conclusion": "failure", "started_at": "2026-03-02T08:10:00Z"}),
-		run(4, "ci", 99, obj{"conclusion": "failure", "details_url": "https://ci.test/4"}),
+		run(4, "ci", 99, obj{"conclusion": "failure", "details_url": "https://ci.test/4", "output": obj{"title": "fine", "summary": "promobot: rollback", "text": strings.Repeat("é", 3000)}}),
 		run(5, "promobot", appID, nil),
 		run(6, "waiting", 99, obj{"status": "queued", "conclusion": nil, "started_at": nil, "completed_at": nil}),
 	}}))
@@ -174,10 +175,13 @@ func TestChecks(t *testing.T) {
 	want := []promotion.CheckResult{
 		{Name: "argocd/qa", Status: "pending", Time: at("08:00:00").Time},
 		{Name: "ci", Status: "completed", Conclusion: "failure", URL: "https://ci.test/8", Summary: "2 of 9", Time: at("08:01:00").Time},
-		{Name: "ci", App: 99, Status: "completed", Conclusion: "failure", URL: "https://ci.test/4", Summary: "fine", Time: at("08:05:00").Time},
-		{Name: "ci", App: 15368, Status: "in_progress", URL: "https://github.test/run", Summary: "fine", Time: at("08:30:00").Time},
-		{Name: "promobot", App: appID, ByApp: true, Status: "completed", Conclusion: "success", URL: "https://github.test/run", Summary: "fine", Time: at("08:05:00").Time},
-		{Name: "waiting", App: 99, Status: "queued", URL: "https://github.test/run", Summary: "fine"},
+		{Name: "ci", App: 99, Slug: "app-99", Status: "completed", Conclusion: "failure", URL: "https://ci.test/4", Summary: "fine", Text: "promobot: rollback\n\n" + strings.Repeat("é", 1988) + "…", Time: at("08:05:00").Time},
+		{Name: "ci", App: 15368, Slug: "app-15368", Status: "in_progress", URL: "https://github.test/run", Summary: "fine", Time: at("08:30:00").Time},
+		{Name: "promobot", App: appID, Slug: "app-71", ByApp: true, Status: "completed", Conclusion: "success", URL: "https://github.test/run", Summary: "fine", Time: at("08:05:00").Time},
+		{Name: "waiting", App: 99, Slug: "app-99", Status: "queued", URL: "https://github.test/run", Summary: "fine"},
+	}
+	for i := range want {
+		want[i].Commit = head
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("checks (-want +got):\n%s", diff)
@@ -204,6 +208,7 @@ func TestChecksInDoubt(t *testing.T) {
 		{"statuses not said", obj{"statuses": "read"}, noRuns, answer(200, obj{"sha": head}), "no answer"},
 		{"statuses of another", obj{"statuses": "read"}, noRuns, answer(200, obj{"sha": strings.Repeat("2", 40), "total_count": 0}), "no answer"},
 		{"a run without a name", obj{"statuses": "read"}, answer(200, obj{"total_count": 1, "check_runs": []obj{{"id": 1}}}), noStatus, "no answer"},
+		{"a run of another commit", obj{"statuses": "read"}, answer(200, obj{"total_count": 1, "check_runs": []obj{{"id": 1, "name": "ci", "status": "queued", "head_sha": strings.Repeat("2", 40)}}}), noStatus, "no answer"},
 		{"a status without a state", obj{"statuses": "read"}, noRuns, answer(200, obj{"sha": head, "total_count": 1, "statuses": []obj{{"context": "ci"}}}), "no answer"},
 	}
 	for _, tt := range tests {

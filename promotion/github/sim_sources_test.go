@@ -113,8 +113,8 @@ func TestChecksOfACommit(t *testing.T) {
 	got, err := w.repo.Checks(ctx, head)
 	w.must(err)
 	want := []promotion.CheckResult{
-		{Name: "ci", Status: "completed", Conclusion: "failure", Summary: "2 of 9", Time: w.clock.Now()},
-		{Name: "promobot", App: w.bot.ID, ByApp: true, Status: "completed", Conclusion: "neutral", Summary: "waits", Time: w.clock.Now()},
+		{Name: "ci", Status: "completed", Conclusion: "failure", Summary: "2 of 9", Time: w.clock.Now(), Commit: head},
+		{Name: "promobot", App: w.bot.ID, ByApp: true, Status: "completed", Conclusion: "neutral", Summary: "waits", Time: w.clock.Now(), Commit: head, Slug: "promobot", Text: "s"},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(promotion.CheckResult{}, "URL")); diff != "" {
 		t.Errorf("checks (-want +got):\n%s", diff)

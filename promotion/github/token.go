@@ -109,23 +109,37 @@ func (c *credential) explain(err error) error {
 }
 
 // permissions are what promobot needs of a repository: contents, pull requests
-// and checks, to read and write, and metadata. Three more are asked for where
-// they are known to be granted, since asking for what is not granted is refused:
-// statuses (what speaks for a commit that has to be merged), issues (who closed
-// a pull request) and workflows (promoting files under .github/workflows). The
-// merge queue is used with contents and pull requests; the App's registration
-// asks for merge queues, read, to be told of merge groups.
+// and checks, to read and write, and metadata. More is asked for where it is
+// known to be granted, since asking for what is not granted is refused: statuses
+// and deployments (what speaks for a commit), actions (workflow runs, and to
+// start them), issues (who closed a pull request, comments on issues), members
+// (who is in a team) and workflows (promoting files under .github/workflows).
+// The merge queue is used with contents and pull requests; the App's
+// registration asks for merge queues, read, to be told of merge groups.
 func (a *App) permissions(installation int64) *gh.InstallationPermissions {
 	read, write := "read", "write"
 	p := &gh.InstallationPermissions{Contents: &write, PullRequests: &write, Checks: &write, Metadata: &read}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	granted := a.grants[installation]
-	if granted.GetStatuses() != "" {
-		p.Statuses = &read
-	}
-	if granted.GetIssues() != "" {
-		p.Issues = &read
+	for _, one := range []struct {
+		granted string
+		most    string
+		ask     **string
+	}{
+		{granted.GetStatuses(), read, &p.Statuses},
+		{granted.GetDeployments(), read, &p.Deployments},
+		{granted.GetMembers(), read, &p.Members},
+		{granted.GetActions(), write, &p.Actions},
+		{granted.GetIssues(), write, &p.Issues},
+	} {
+		switch {
+		case one.granted == "":
+		case one.granted == write && one.most == write:
+			*one.ask = &write
+		default:
+			*one.ask = &read
+		}
 	}
 	if granted.GetWorkflows() == write {
 		p.Workflows = &write

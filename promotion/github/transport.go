@@ -98,6 +98,8 @@ func (w whole) RoundTrip(req *http.Request) (*http.Response, error) {
 	case status >= 300:
 	case req.Method == http.MethodGet && status != http.StatusOK:
 		return nil, fmt.Errorf("GitHub answered %d to a read", status)
+	case status == http.StatusNoContent && req.Method == http.MethodPost && strings.HasSuffix(req.URL.Path, "/dispatches"):
+		// All that GitHub answers to a dispatch.
 	case len(body) == 0 || string(body) == "null" || !json.Valid(body):
 		return nil, fmt.Errorf("GitHub answered %d with %d bytes that are no answer", status, len(body))
 	}

@@ -58,7 +58,7 @@ func batchBody(ps []Promotion, room int) string {
 			parts = append(parts, named(name(p))+": "+s)
 		}
 	}
-	parts = append(parts, "**Undo after merging:** one service: `git revert` of its own commit; all of them: "+revert(first)+". promobot takes back nothing by itself.")
+	parts = append(parts, "**Undo after merging:** one service: "+command("rollback", environment(first)+" --pipeline "+key(first))+", say, or `git revert` of its own commit; all of them: "+revert(first)+".")
 	lines := []string{
 		fmt.Sprintf("Built %s on %s.", count(first.State.Batch.Build, "time"), commit(first.Repository, first.State.Base)),
 		"Pushing to this branch makes the pull request yours: promobot then neither changes nor merges it. After the end the branch may be deleted.",

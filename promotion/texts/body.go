@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/promobot/promobot/promotion/calendar"
 	"github.com/promobot/promobot/promotion/config"
 	"github.com/promobot/promobot/promotion/content"
 	"github.com/promobot/promobot/state"
@@ -31,7 +32,7 @@ const mostRows = 100
 func Body(p Promotion) string {
 	record := "\n\n" + trailers(p)
 	var failed error
-	if p.Config != nil && p.Config.Body != "" {
+	if p.Config != nil && p.Config.Body != "" && !p.rollsBack() {
 		for room := mostRows; room > 0; room /= 2 {
 			data := templateData(p)
 			data.Text = body(p, room, nil)
@@ -76,6 +77,9 @@ func noDivider(s string) string { return divider.ReplaceAllString(s, "***") }
 
 // body is everything before the trailers, with at most room items in each list.
 func body(p Promotion, room int, failed error) string {
+	if p.rollsBack() {
+		return rollbackBody(p, room)
+	}
 	parts := []string{merges(p), why(p)}
 	if _, err := title(p); err != nil {
 		parts = append(parts, templateNote(p, "title", err))
@@ -121,7 +125,7 @@ func lineOf(p Promotion, line int) string {
 // needPerson are the kinds of change that do not merge by themselves here.
 func needPerson(p Promotion) []string {
 	c := p.Decision.Content
-	if c == nil || p.Config == nil {
+	if c == nil || p.Config == nil || p.rollsBack() {
 		return nil
 	}
 	var kinds []string
@@ -134,8 +138,11 @@ func needPerson(p Promotion) []string {
 }
 
 func mode(p Promotion) config.Mode {
-	if p.Config == nil {
+	switch {
+	case p.Config == nil:
 		return config.Propose
+	case p.rollsBack():
+		return rollbackMode(p.Config)
 	}
 	return p.Config.Mode
 }
@@ -148,15 +155,54 @@ func merger(p Promotion) string {
 	case mode(p) == config.Auto && len(kinds) > 0:
 		return fmt.Sprintf("when a person merges it. promobot does not, since it has changes of kind %s, which `allow` does not name.", strings.Join(kinds, ", "))
 	case mode(p) == config.Auto && p.Config.Merge == config.MergeByGitHub:
-		return "by GitHub's auto-merge, to which promobot leaves it: as soon as the rules of " + base + " are met."
+		return "by GitHub's auto-merge, to which promobot leaves it" + when(p) + ": as soon as the rules of " + base + " are met."
 	case mode(p) == config.Auto && p.Config.Merge == config.MergeByQueue:
-		return "by the merge queue of " + base + ", into which promobot puts it as soon as the branch's rules are met."
+		return "by the merge queue of " + base + ", into which promobot puts it" + when(p) + " as soon as the branch's rules are met."
 	case mode(p) == config.Auto:
-		return "by promobot when GitHub allows it: as soon as the rules of " + base + " and every check on it are met."
+		return "by promobot" + when(p) + " when GitHub allows it: as soon as the rules of " + base + " and every check on it are met."
 	case mode(p) == config.Observe:
 		return "when a person merges it. promobot only observes here (`mode: observe`" + fromLine(p, "mode") + " now)."
 	}
+	if p.rollsBack() {
+		return "when a person merges it. promobot does not merge rollbacks here (`rollback: propose`" + strings.TrimSuffix(fromLine(p, "rollback"), ",") + ")."
+	}
 	return "when a person merges it. promobot proposes here and does not merge (`mode: propose`" + strings.TrimSuffix(fromLine(p, "mode"), ",") + ")."
+}
+
+// when names the windows and the approval that a promotion has to wait for.
+func when(p Promotion) string {
+	if p.rollsBack() {
+		return ""
+	}
+	var parts []string
+	for _, w := range p.Config.Windows {
+		s := "window " + code(cut(w.Name, mostName))
+		var opens []string
+		if len(w.Allow) > 0 {
+			opens = append(opens, inline(cut(calendar.Text(w.Allow), mostName)))
+		}
+		if len(w.Block) > 0 {
+			opens = append(opens, "not "+inline(cut(calendar.Text(w.Block), mostName)))
+		}
+		if w.Zone != nil {
+			opens = append(opens, inline(w.Zone.String()))
+		}
+		if w.Line > 0 {
+			opens = append(opens, lineOf(p, w.Line))
+		}
+		if len(opens) > 0 {
+			s += " (" + strings.Join(opens, ", ") + ")"
+		}
+		parts = append(parts, s)
+	}
+	s := ""
+	if len(parts) > 0 {
+		s = " within " + strings.Join(parts, " and ")
+	}
+	if p.Config.Approval {
+		s += " after a person's `/promobot approve`"
+	}
+	return s
 }
 
 // branch is the base branch where it is not the default one.
@@ -169,8 +215,8 @@ func (p Promotion) branch() string {
 
 // merges is the first line: who, when, and how to stop it.
 func merges(p Promotion) string {
-	return fmt.Sprintf("**Merges:** %s **Stop it:** close this pull request. promobot then leaves %s alone in %s, and proposes only what lands in %s after it; reopening takes that back.",
-		merger(p), revision(p.Repository, p.State.Revision), named(environment(p)), names(sources(p)))
+	return fmt.Sprintf("**Merges:** %s **Stop it:** close this pull request, or %s. Closed, promobot leaves %s alone in %s, and proposes only what lands in %s after it; reopening takes that back.",
+		merger(p), command("hold", environment(p)), revision(p.Repository, p.State.Revision), named(environment(p)), names(sources(p)))
 }
 
 func names(list []string) string {
@@ -184,7 +230,15 @@ func names(list []string) string {
 // why now: what landed where, and what the file asks for before it.
 func why(p Promotion) string {
 	var s strings.Builder
-	s.WriteString("**Why now:** " + revision(p.Repository, p.State.Revision) + " " + came(p) + " " + names(sources(p)))
+	s.WriteString("**Why now:** " + revision(p.Repository, p.State.Revision) + " ")
+	if v := verified(p); v != "" {
+		s.WriteString(v)
+		if es := those(p.Verdict.Evidence, speaksFor); len(es) > 0 {
+			s.WriteString(": " + proofs(es))
+		}
+		s.WriteString("; it ")
+	}
+	s.WriteString(came(p) + " " + names(sources(p)))
 	if p.State.Landing != p.State.Revision && p.State.Landing != "" && !isVersion(p) {
 		s.WriteString(" as " + commit(p.Repository, p.State.Landing))
 	}
@@ -231,19 +285,27 @@ func at(t, from time.Time) string {
 	return t.Format("2 Jan 2006 15:04") + " UTC"
 }
 
-// undo after merging. promobot's commands are no part of this text: it names
-// only what works today.
+// undo after merging, with promobot and without.
 func undo(p Promotion) string {
 	env := named(environment(p))
-	s := "**Undo after merging:** GitHub's *Revert* button on this page, or " + revert(p) + " and a push; promobot takes back nothing by itself."
+	s := "**Undo after merging:** " + command("rollback", environment(p)) + "; without promobot: " + revert(p) + " and a push, or GitHub's *Revert* button on this page."
 	s += fmt.Sprintf(" It does not bring %s to %s again after that, only what lands in %s later.", revision(p.Repository, p.State.Revision), env, names(sources(p)))
-	if down := downstream(p); len(down) > 0 {
-		s += " The revert is offered to " + listed(inlined(down), 8, ", ") + " like any change."
+	if c := p.Config; c != nil && c.Verify != nil {
+		s += " It is verified in " + env + " after it has landed"
+		if c.Verify.Soak > 0 {
+			s += ", for " + lasted(c.Verify.Soak)
+		}
+		if slices.ContainsFunc(c.OnFailure, func(step config.Step) bool { return step.Do == config.Rollback }) {
+			s += "; should that fail, promobot rolls it back (`on_failure`)"
+		} else {
+			s += "; should that fail, promobot holds " + env + " and calls a person"
+		}
+		s += "."
 	}
 	if p.State.Origin == "" || p.State.Origin == environment(p) || managed(p, p.State.Origin) {
 		return s
 	}
-	return s + fmt.Sprintf(" Through promobot: revert it in %s, and the revert travels the same way.", named(p.State.Origin))
+	return s + fmt.Sprintf(" Everywhere: revert it in %s, and the revert travels the same way.", named(p.State.Origin))
 }
 
 // revert is the git command for the merge methods that the repository allows.
@@ -269,9 +331,13 @@ func inlined(list []string) []string {
 // details for whoever wants to check: the record, where it stands, and what
 // promobot does about people's commits on the branch.
 func details(p Promotion) string {
+	return record(append([]string{contentOf(p)}, aboutAttempt(p)...))
+}
+
+// aboutAttempt is what every promotion's record says.
+func aboutAttempt(p Promotion) []string {
 	st := p.State
 	lines := []string{
-		contentOf(p),
 		fmt.Sprintf("Attempt %d, rebuilt %s. Expected digest %s.", st.Attempt, count(st.Rebuild, "time"), code(digest(st.Expected))),
 		"Pushing to this branch makes the pull request yours: promobot then neither changes nor merges it. After the end the branch may be deleted.",
 		fmt.Sprintf("The ledger of this environment is %s; `git log --first-parent` on it tells the story.", code(cut(state.Ref(key(p), environment(p)), mostPath))),
@@ -280,6 +346,10 @@ func details(p Promotion) string {
 	if p.Config != nil && p.Config.Line > 0 {
 		lines = append(lines, "The environment is described from "+lineOf(p, p.Config.Line)+" on.")
 	}
+	return lines
+}
+
+func record(lines []string) string {
 	return "<details><summary>Record</summary>\n\n- " + strings.Join(lines, "\n- ") + "\n\n</details>"
 }
 

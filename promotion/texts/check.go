@@ -10,8 +10,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/calendar"
 	"github.com/promobot/promobot/promotion/config"
 	"github.com/promobot/promobot/promotion/content"
 	"github.com/promobot/promobot/state"
@@ -34,10 +36,15 @@ func HeadCheck(p Promotion) Check {
 	if gates := gateList(p); gates != "" {
 		parts = append(parts, gates)
 	}
+	if s := sooner(p); s != "" {
+		parts = append(parts, s)
+	}
 	if !p.State.Status.Ended() && p.Decision.Standing != promotion.Stopped {
 		parts = append(parts, effect(p))
 	}
-	if p.State.Status == state.Opened && p.Decision.Standing != promotion.Merging {
+	if p.State.Status == state.Opened && p.rollsBack() {
+		parts = append(parts, "To stop it, close the pull request; "+stays(p)+".")
+	} else if p.State.Status == state.Opened && p.Decision.Standing != promotion.Merging {
 		parts = append(parts, fmt.Sprintf("To stop it, close the pull request: %s is then left alone in %s, and only what lands in %s after it is proposed.",
 			revision(p.Repository, p.State.Revision), named(environment(p)), names(sources(p))))
 	}
@@ -61,6 +68,11 @@ func shut(p Promotion) (promotion.Gate, bool) {
 func headline(p Promotion) (title, conclusion string) {
 	d := p.Decision
 	g, waits := shut(p)
+	if p.rollsBack() {
+		if title, conclusion := rollbackHeadline(p); title != "" {
+			return title, conclusion
+		}
+	}
 	switch {
 	case d.Standing == promotion.Stopped:
 		return stoppedTitle(p), failure
@@ -73,7 +85,7 @@ func headline(p Promotion) (title, conclusion string) {
 	case d.Standing == promotion.Merging:
 		return "Nothing is waited for: promobot merges", success
 	case d.Standing == promotion.Proposed && waits && g.Name != "kinds":
-		return "Waits: " + g.Text, neutral
+		return waitsFor(p, g), neutral
 	case d.Standing == promotion.Proposed && len(needPerson(p)) > 0:
 		return "Waits for a person to merge: changes of kind " + strings.Join(needPerson(p), ", "), neutral
 	case d.Standing == promotion.Proposed:
@@ -81,13 +93,55 @@ func headline(p Promotion) (title, conclusion string) {
 	case waits && g.Name == "github" && !d.Until.IsZero():
 		return "Merges when GitHub allows it", neutral
 	case waits:
-		return "Waits: " + g.Text, neutral
+		return waitsFor(p, g), neutral
 	case d.Reason != "":
 		return "Waits: " + d.Reason, neutral
 	case mode(p) == config.Auto:
 		return "Merges when GitHub allows it", neutral
 	}
 	return "Waits for a person to merge", neutral
+}
+
+// waitsFor is a shut gate as a title: what is waited for, and until when.
+func waitsFor(p Promotion, g promotion.Gate) string {
+	switch {
+	case g.Name == "window" && !g.Until.IsZero():
+		zone := time.UTC
+		if p.Config != nil {
+			for _, w := range p.Config.Windows {
+				if w.Line == g.Line && w.Zone != nil {
+					zone = w.Zone
+				}
+			}
+		}
+		return "Waits for window: " + calendar.Describe(g.Until, p.State.Claimed, zone)
+	case g.Name == "soak" && !g.Until.IsZero():
+		return "Waits for what soaks in " + environment(p) + ": until " + clock(g.Until)
+	case g.Name == "approval" && p.State.Approval == nil:
+		return "Waits for approval"
+	case g.Name == "hold":
+		return upper(g.Text)
+	}
+	return "Waits: " + g.Text
+}
+
+// sooner is what a person can do about the gate that is waited for.
+func sooner(p Promotion) string {
+	g, waits := shut(p)
+	if !waits || p.rollsBack() || p.Decision.Standing == promotion.Stopped || p.State.Status != state.Opened || mode(p) != config.Auto {
+		return ""
+	}
+	switch passable, _ := promotion.Passable(g.Name); {
+	case g.Name == "approval":
+		return "To approve exactly this: `/promobot approve`. What is built anew with other content has to be approved again."
+	case g.Name == "hold":
+		return "To lift the hold: " + command("resume", environment(p)) + "."
+	case g.Name == "kinds":
+		return "To have promobot merge it all the same: `/promobot merge --past kinds`. It asks for the right to, and for a confirmation, and is recorded."
+	case passable:
+		return "Sooner: `/promobot merge --past " + g.Name + "`. It asks for the right to, and for a confirmation, and is recorded."
+	}
+	return ""
 }
 
 // sentence is what reads on with a capital: a word, not a file's name.
@@ -116,6 +170,9 @@ func firstClause(reason string) string {
 // next says who does what next.
 func next(p Promotion) string {
 	d := p.Decision
+	if s := rollbackNext(p); s != "" && p.rollsBack() {
+		return s
+	}
 	head := "the pull request's head"
 	if p.State.Commit != "" {
 		head = commit(p.Repository, p.State.Commit)
@@ -127,6 +184,8 @@ func next(p Promotion) string {
 		return upper(said(d.Reason, p.Repository, p.State.PullRequest)) + "."
 	case d.Standing == promotion.Merging:
 		return "Nothing to do for you. promobot merges " + head + " now."
+	case d.Standing == promotion.Proposed && mode(p) == config.Auto && len(needPerson(p)) == 0 && len(d.Gates) > 0:
+		return "promobot merges exactly " + head + " once every line below is ✓. A line marked ◷ asks for a person."
 	case d.Standing == promotion.Proposed:
 		return "promobot does not merge this one. Merge it when you agree; promobot sees it by itself, whatever merge method you use."
 	case mode(p) == config.Auto && len(d.Gates) > 0:
@@ -143,7 +202,7 @@ func gateList(p Promotion) string {
 		switch {
 		case g.Passed:
 			mark = "✓"
-		case p.Decision.Standing == promotion.Stopped || g.Name == "hold":
+		case p.Decision.Standing == promotion.Stopped || g.Name == "hold" || g.Name == "conflict" || g.Name == "label":
 			mark = "✗"
 		}
 		line := "- " + mark + " " + said(g.Text, p.Repository, p.State.PullRequest)
@@ -169,6 +228,9 @@ func followers(p Promotion) []string {
 
 // effect is what merging will do.
 func effect(p Promotion) string {
+	if p.rollsBack() {
+		return rollbackEffect(p)
+	}
 	env := named(environment(p))
 	s := "Merging brings " + named(name(p)) + " " + inline(change(p)) + " to " + env
 	if c := p.Decision.Content; c != nil && len(c.Changes) > 0 {

@@ -4,7 +4,9 @@ package texts
 //
 //   - Every text that a repository, a person or an error brought passes through
 //     exactly one of inline, code, cell or plain before it is written.
-//   - Links lead only to pages of the repository, at addresses built here.
+//   - Links lead only to pages of the repository, at addresses built here, and
+//     to the evidence of a verification, under a text of ours.
+//   - Nobody is mentioned but those whom the pipeline file or GitHub names.
 //   - Raw HTML is only what this package writes as a constant.
 //   - A zero-width space behind @ and # keeps GitHub from seeing a mention or a
 //     reference: those are looked for in the rendered text, so an entity for the
@@ -206,6 +208,35 @@ func link(text string, repo promotion.Repository, path string) string {
 		return text
 	}
 	return "[" + text + "](" + repo.URL + path + ")"
+}
+
+// outside is what a check's own page may look like: https, a host without a
+// user, and nothing that ends a Markdown link.
+var (
+	outside     = regexp.MustCompile(`^https://[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]{1,5})?(/[A-Za-z0-9._~%/+:@=,;-]*)?(\?[A-Za-z0-9._~%/+:@=,;&-]*)?(#[A-Za-z0-9._~%/+:@=,;&-]*)?$`)
+	crossed     = regexp.MustCompile(`/(issues|pull|discussions|commit)/[0-9a-f]+/?([?#].*)?$`)
+	mostAddress = 500
+)
+
+// elsewhere is a link to a page outside the repository; text is ours. Without a
+// fit address it is the text alone. A page that GitHub would note the link on (an
+// issue, say) is not linked.
+func elsewhere(text, address string) string {
+	if len(address) > mostAddress || !outside.MatchString(address) || crossed.MatchString(address) {
+		return text
+	}
+	return "[" + text + "](" + strings.ReplaceAll(address, "&", "&amp;") + ")"
+}
+
+// who is a login, or org/team.
+var who = regexp.MustCompile(`^[A-Za-z0-9](-?[A-Za-z0-9]){0,38}(/[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?)?$`)
+
+// mention tells a person or a team; what cannot be one is only named.
+func mention(login string) string {
+	if !who.MatchString(login) {
+		return named(login)
+	}
+	return "@" + inline(login)
 }
 
 func pull(repo promotion.Repository, number int) string {

@@ -28,8 +28,13 @@ const (
 )
 
 func (s Step) reach() reach {
+	r, proven := s.proven()
 	switch {
-	case s.Standing == promotion.Stopped:
+	case proven:
+		return r
+	case s.heldByPerson() && !s.Carries:
+		return called
+	case s.Standing == promotion.Stopped && !s.heldByPerson():
 		return broken
 	case s.Carries:
 		return done
@@ -41,8 +46,14 @@ func (s Step) reach() reach {
 	return waiting
 }
 
-// words are what a step is at a glance, and its symbol.
+// words are what a step is at a glance, and its symbol. The text is not escaped.
 func (s Step) words() (symbol, text string) {
+	if text := s.proof(); text != "" {
+		if s.reach() == waiting {
+			return "◷", text
+		}
+		return "✗", text
+	}
 	switch s.reach() {
 	case done:
 		return "✓", ""
@@ -175,9 +186,12 @@ func oneTitle(p RevisionPipeline) string {
 		case done:
 			parts = append(parts, plain(s.Environment)+" "+symbol)
 		case broken:
-			parts = append(parts, plain(s.Environment)+" "+symbol+" "+text)
+			parts = append(parts, plain(s.Environment)+" "+symbol+" "+plain(text))
 		case waiting, called:
-			parts = append(parts, plain(s.Environment)+" "+text)
+			if s.Carries {
+				text = symbol + " " + text
+			}
+			parts = append(parts, plain(s.Environment)+" "+plain(text))
 		}
 	}
 	return titled("", parts)
@@ -288,7 +302,7 @@ func stepTable(repo promotion.Repository, steps []Step, room int) string {
 			break
 		}
 		symbol, text := s.words()
-		stands := strings.TrimSpace(symbol + " " + text)
+		stands := strings.TrimSpace(symbol + " " + inline(text))
 		if s.Carries && s.Commit != "" {
 			stands += " " + commit(repo, s.Commit)
 		}
@@ -300,14 +314,16 @@ func stepTable(repo promotion.Repository, steps []Step, room int) string {
 		if s.PullRequest > 0 {
 			number = pull(repo, s.PullRequest)
 		}
-		why := none
+		why := accounts(repo, s)
 		switch {
-		case s.Reason != "":
-			why = said(s.Reason, repo, s.PullRequest)
+		case s.Reason != "" && s.Hold == nil: // else the hold says so
+			why = append(why, said(s.Reason, repo, s.PullRequest))
 		case len(s.Attempts) > 0:
-			why = attempts(repo, s.Attempts)
+			why = append(why, attempts(repo, s.Attempts))
+		case len(why) == 0:
+			why = []string{none}
 		}
-		fmt.Fprintf(&b, "\n| %s | %s | %s | %s | %s |", named(s.Environment), stands, since, number, why)
+		fmt.Fprintf(&b, "\n| %s | %s | %s | %s | %s |", named(s.Environment), stands, since, number, strings.Join(why, "; "))
 	}
 	return b.String()
 }
@@ -363,9 +379,11 @@ func callList(repo promotion.Repository, ps []RevisionPipeline, room int) string
 	}
 	return "- " + each(calls, room, "\n- ", func(c call) string {
 		symbol, text := c.step.words()
-		item := fmt.Sprintf("%s %s in %s %s", symbol, named(c.pipeline), named(c.step.Environment), text)
+		item := fmt.Sprintf("%s %s in %s %s", symbol, named(c.pipeline), named(c.step.Environment), inline(text))
 		if c.step.Reason != "" {
 			item += ": " + said(c.step.Reason, repo, c.step.PullRequest)
+		} else if why := accounts(repo, c.step); len(why) > 0 {
+			item += ": " + strings.Join(why, "; ")
 		}
 		return item
 	})

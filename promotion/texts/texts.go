@@ -30,6 +30,35 @@ type Promotion struct {
 	Before string
 	Way    []Step
 	Now    time.Time
+	// Verdict is the upstream's on the landing that is carried; nil where nothing
+	// is verified there, or it is not known any more.
+	Verdict *state.Verdict
+	// Rollback says more where State.Reverts is set.
+	Rollback Rollback
+}
+
+// Rollback is what the texts of a rollback say beside the promotion itself. What
+// is not known may be left out.
+type Rollback struct {
+	// Landing is what is taken back, as the environment's ledger has it.
+	Landing *state.Landing
+	// Verdict and Failure are those that it is taken back for: this environment's,
+	// or those of the environment that Reverts.Cause names.
+	Verdict *state.Verdict
+	Failure *state.Failure
+	// Hold is this environment's; nil: it is not held.
+	Hold *state.Hold
+	// Later are the commits since the landing that changed the environment's
+	// folder, newest first; they stay. LaterMore counts those left out.
+	Later     []promotion.Commit
+	LaterMore int
+	// Elsewhere is where the revision that is taken back has got to in the other
+	// environments.
+	Elsewhere []Step
+	// People are told by a mention: logins, and org/team for teams.
+	People []string
+	// MergedBy is the login of who merged what is taken back; "" for promobot.
+	MergedBy string
 }
 
 // Step is one environment of a pipeline on the way of a revision.
@@ -45,6 +74,17 @@ type Step struct {
 	Reason      string
 	Attempts    []state.Rebuild // to get there, before the one that did
 	Here        bool            // the environment that the text is about
+	// Verification is where the verification of what landed there stands; nil
+	// where nothing is verified.
+	Verification *promotion.Verification
+	// Failure is the environment's, where it is one of this revision.
+	Failure *state.Failure
+	// Hold is the environment's; nil: it is not held.
+	Hold *state.Hold
+	// Rollback is the promotion that takes the revision back there, under way or
+	// ended; TakenBack is the commit that took it back, whoever made it.
+	Rollback  *state.Promotion
+	TakenBack string
 }
 
 // Check is a check run's text: title, summary and text within GitHub's limits

@@ -32,6 +32,9 @@ func Title(p Promotion) string {
 
 // title also says why the template was not used.
 func title(p Promotion) (string, error) {
+	if p.rollsBack() {
+		return rollbackTitle(p), nil
+	}
 	own := ownTitle(p, mostName)
 	if p.Config == nil || p.Config.Title == "" {
 		return own, nil
@@ -50,13 +53,20 @@ func title(p Promotion) (string, error) {
 
 // ownTitle is the built-in title, with the pipeline's name in at most room characters.
 func ownTitle(p Promotion, room int) string {
-	return cut(fmt.Sprintf("%s: %s %s", plain(environment(p)), cut(plain(name(p)), room), change(p)), mostTitle)
+	does := ""
+	if p.rollsBack() {
+		does = "roll back "
+	}
+	return cut(fmt.Sprintf("%s: %s%s %s", plain(environment(p)), does, cut(plain(name(p)), room), change(p)), mostTitle)
 }
 
 // change is "1.40.0 → 1.42.0" or "→ 1a2b3c4d5e".
 func change(p Promotion) string {
 	if c := p.Decision.Content; c != nil && c.From != "" && c.To != "" {
 		return cut(plain(c.From), 50) + " → " + cut(plain(c.To), 50)
+	}
+	if r := p.State.Reverts; r != nil {
+		return cut(plain(short(r.Revision)), 50) + " → " + cut(plain(short(p.State.Revision)), 50)
 	}
 	return "→ " + cut(plain(short(p.State.Revision)), 50)
 }
@@ -172,10 +182,19 @@ func subject(p Promotion, end string) string {
 }
 
 func whyPlain(p Promotion) string {
+	if p.rollsBack() {
+		return rollbackPlain(p)
+	}
 	rev := cut(plain(short(p.State.Revision)), 50)
 	s := fmt.Sprintf("%s %s %s", rev, came(p), plain(strings.Join(sources(p), ", ")))
 	if p.State.Landing != p.State.Revision && p.State.Landing != "" && !isVersion(p) {
 		s += " as " + plain(short(p.State.Landing))
+	}
+	if v := verified(p); v != "" {
+		s += " and is verified there"
+		if es := those(p.Verdict.Evidence, speaksFor); len(es) > 0 {
+			s += " (" + proofsPlain(es) + ")"
+		}
 	}
 	s += fmt.Sprintf("; this brings it to %s.", plain(environment(p)))
 	if p.State.Attempt > 1 {

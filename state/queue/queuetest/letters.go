@@ -208,7 +208,12 @@ func cursorsAreKept(t *testing.T, f *fixture) {
 			t.Fatal(err)
 		}
 	}
+	if err := f.q.SetCursor(t.Context(), "comments/1", "three"); err != nil {
+		t.Fatal(err)
+	}
 	f.reopen()
 	cursor("deliveries", "two")
-	cursor("comments", "")
+	cursor("comments/1", "three")
+	cursor("comments/10", "")
+	cursor("comments/", "")
 }
