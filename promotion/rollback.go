@@ -33,9 +33,8 @@ func RevertDue(s *Snapshot, o *Observed) *state.Reverts {
 	if rec.Mixed() {
 		return nil // people have a part in it: they say what becomes of it
 	}
-	for i := range s.Environments {
-		x := &s.Environments[i]
-		if x == o || x.Key.Pipeline != o.Key.Pipeline || x.Ledger.State == nil || x.Ledger.State.Failure == nil {
+	for _, x := range s.beside(o) {
+		if x == o || x.Ledger.State == nil || x.Ledger.State.Failure == nil {
 			continue
 		}
 		f := x.Ledger.State.Failure
@@ -70,8 +69,7 @@ func (s *Snapshot) along(from, to *Observed) bool {
 // furtherAlong is an environment downstream that still carries a revision as its
 // newest landing; "" when there is none.
 func furtherAlong(s *Snapshot, o *Observed, revision string) string {
-	for i := range s.Environments {
-		y := &s.Environments[i]
+	for _, y := range s.beside(o) {
 		if y.Ledger.State == nil || y.Ledger.State.Landing == nil || !s.along(o, y) {
 			continue
 		}
@@ -227,15 +225,15 @@ func rejected(st *state.Environment, l Landing) *state.Rejected {
 	return nil
 }
 
-// RejectedFor says where what an upstream landed was rejected, at an environment
-// or before it on the way; nil where it was not.
+// RejectedFor says where what an upstream landed was rejected: in an environment
+// itself, or in one that is less far along the pipeline, on whichever way. What
+// fails in one staging is not for any production. It is nil where it was not.
 func RejectedFor(s *Snapshot, o *Observed, l Landing) (environment string, r *state.Rejected) {
-	for i := range s.Environments {
-		x := &s.Environments[i]
-		if x.Ledger.State == nil || x != o && !s.along(x, o) {
+	for _, x := range s.beside(o) {
+		if x.Ledger.State == nil || len(x.Ledger.State.Rejected) == 0 {
 			continue
 		}
-		if r := rejected(x.Ledger.State, l); r != nil {
+		if r := rejected(x.Ledger.State, l); r != nil && (x == o || s.depth(o) > s.depth(x)) {
 			return x.Key.Environment, r
 		}
 	}
