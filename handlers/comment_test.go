@@ -19,8 +19,7 @@ import (
 )
 
 // commented is a comment's webhook.
-func commented(t *testing.T, on, app, comment string) []byte {
-	t.Helper()
+func commented(on, app, comment string) []byte {
 	return bodyOf(`{"action":"created","issue":%s,"comment":{"id":5,"body":%q,"performed_via_github_app":%s},"installation":{"id":3},"repository":{"id":42,"full_name":"acme/deploy"}}`,
 		on, comment, app)
 }
@@ -41,19 +40,19 @@ func TestCommandsBecomeLetters(t *testing.T) {
 		kept bool
 		woke bool
 	}{
-		{"on a pull request", commented(t, aPull, nobody, "/promobot hold prod-eu"), true, false},
-		{"on an issue", commented(t, anIssue, nobody, "/promobot hold prod-eu"), true, false},
-		{"on a later line", commented(t, anIssue, nobody, "Sorry.\r\n\r\n/promobot rollback prod-eu\r\n"), true, false},
-		{"alone", commented(t, anIssue, nobody, "/promobot"), true, false},
-		{"after blanks", commented(t, anIssue, nobody, "  /promobot status"), true, false},
-		{"perhaps in a block of code, judged later", commented(t, anIssue, nobody, "```\n/promobot status\n```"), true, false},
-		{"by another App, judged later", commented(t, aPull, `{"id":8}`, "/promobot status"), true, false},
-		{"by promobot itself", commented(t, aPull, `{"id":7}`, "/promobot rollback prod-eu"), false, false},
-		{"quoted", commented(t, aPull, nobody, "> /promobot status"), false, true},
-		{"within a line", commented(t, aPull, nobody, "try /promobot status"), false, true},
-		{"no command on an issue", commented(t, anIssue, nobody, "try /promobot status"), false, false},
-		{"edited", []byte(strings.Replace(string(commented(t, aPull, nobody, "/promobot status")), "created", "edited", 1)), false, false},
-		{"deleted", []byte(strings.Replace(string(commented(t, aPull, nobody, "/promobot status")), "created", "deleted", 1)), false, false},
+		{"on a pull request", commented(aPull, nobody, "/promobot hold prod-eu"), true, false},
+		{"on an issue", commented(anIssue, nobody, "/promobot hold prod-eu"), true, false},
+		{"on a later line", commented(anIssue, nobody, "Sorry.\r\n\r\n/promobot rollback prod-eu\r\n"), true, false},
+		{"alone", commented(anIssue, nobody, "/promobot"), true, false},
+		{"after blanks", commented(anIssue, nobody, "  /promobot status"), true, false},
+		{"perhaps in a block of code, judged later", commented(anIssue, nobody, "```\n/promobot status\n```"), true, false},
+		{"by another App, judged later", commented(aPull, `{"id":8}`, "/promobot status"), true, false},
+		{"by promobot itself", commented(aPull, `{"id":7}`, "/promobot rollback prod-eu"), false, false},
+		{"quoted", commented(aPull, nobody, "> /promobot status"), false, true},
+		{"within a line", commented(aPull, nobody, "try /promobot status"), false, true},
+		{"no command on an issue", commented(anIssue, nobody, "try /promobot status"), false, false},
+		{"edited", []byte(strings.Replace(string(commented(aPull, nobody, "/promobot status")), "created", "edited", 1)), false, false},
+		{"deleted", []byte(strings.Replace(string(commented(aPull, nobody, "/promobot status")), "created", "deleted", 1)), false, false},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -81,7 +80,7 @@ func TestCommandsBecomeLetters(t *testing.T) {
 }
 
 func TestCommandsThatCannotBeKept(t *testing.T) {
-	body := commented(t, anIssue, nobody, "/promobot status")
+	body := commented(anIssue, nobody, "/promobot status")
 	f := newFront(t)
 	f.fail = errors.New("disk full")
 	if status, text := f.answer(delivery(t.Context(), "issue_comment", body)); status != http.StatusServiceUnavailable {

@@ -52,6 +52,9 @@ type repositoryActivity struct {
 	commentByID map[int64]*comment
 	releases    []*release
 	customRoles map[string]string // lower-case login → name of a custom role
+
+	workflows    []*workflow
+	workflowRuns []*workflowRun // in the order of creation
 }
 
 // issueActivity is state of one issue or pull request, guarded by Server.mu.
@@ -73,6 +76,7 @@ func (s *Server) activityRoutes() {
 	s.teamRoutes()
 	s.releaseRoutes()
 	s.dispatchRoutes()
+	s.workflowRoutes()
 	s.deliveryRoutes()
 	s.hooks.intercept = s.interceptHooks
 	s.pages = s.pageHandler()

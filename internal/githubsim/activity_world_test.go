@@ -58,12 +58,12 @@ type world struct {
 
 var allPermissions = map[string]string{
 	"checks": "write", "statuses": "write", "contents": "write", "issues": "write", "pull_requests": "write",
-	"deployments": "write", "members": "read", "metadata": "read", "administration": "write", "workflows": "write",
+	"deployments": "write", "members": "read", "metadata": "read", "administration": "write", "workflows": "write", "actions": "write",
 }
 
 var allEvents = []string{
 	"check_run", "check_suite", "status", "deployment", "deployment_status", "issue_comment", "release", "repository_dispatch",
-	"pull_request", "pull_request_review", "push", "create", "delete", "merge_group",
+	"pull_request", "pull_request_review", "push", "create", "delete", "merge_group", "workflow_run",
 }
 
 func newWorld(t *testing.T) *world { return newWorldWith(t, githubsim.Options{}) }

@@ -122,7 +122,7 @@ func (s *Server) appOfJWT(secret string) (*app, error) {
 		}
 		issuer := fmt.Sprint(claims["iss"])
 		for _, a := range s.apps {
-			if issuer == strconv.FormatInt(a.ID, 10) || issuer == a.ClientID {
+			if a.key != nil && (issuer == strconv.FormatInt(a.ID, 10) || issuer == a.ClientID) {
 				found = a
 				return a.publicKey(), nil
 			}

@@ -1,8 +1,8 @@
 package githubsim
 
-// Check suites: one per App and commit, made when a commit is pushed or when
-// the App writes its first run (REST API endpoints for check suites), and the
-// events of checks.
+// Check suites: one per App and commit (of GitHub Actions, one per workflow run),
+// made when a commit is pushed or when the App writes its first run (REST API
+// endpoints for check suites), and the events of checks.
 
 import (
 	"maps"
@@ -58,6 +58,11 @@ func (s *Server) suiteFor(r *repository, a *app, head commit, branch, before, af
 			return suite
 		}
 	}
+	return s.newSuite(r, a, head, branch, before, after)
+}
+
+// newSuite makes another suite of an App for a commit.
+func (s *Server) newSuite(r *repository, a *app, head commit, branch, before, after string) *checkSuite {
 	if branch == "" {
 		branch = branchAt(r, head.id)
 	}
@@ -258,8 +263,8 @@ func (s *Server) rerequestCheckSuite(c *call) (reply, error) {
 }
 
 // commitPushed is called when a branch moved to a commit: every App that may
-// write checks gets a suite and is asked for its runs, and scripted checks
-// are put on the clock. Called with Server.mu held.
+// write checks gets a suite and is asked for its runs, scripted checks are put
+// on the clock, and workflows begin. Called with Server.mu held.
 func (s *Server) commitPushed(r *repository, branch, before string, head commit, sender *user) {
 	for _, inst := range s.sortedInstallations() {
 		if !inst.suspendedAt.IsZero() || !inst.covers(r) || inst.permissions["checks"] != "write" {
@@ -272,4 +277,5 @@ func (s *Server) commitPushed(r *repository, branch, before string, head commit,
 		}
 	}
 	s.scheduleScripts(r, branch, head)
+	s.pushedTo(r, branch, head, sender)
 }

@@ -297,8 +297,12 @@ func (s *Server) createCheckRun(c *call) (reply, error) {
 
 // addCheckRun makes a run in the App's suite for the commit, and tells about it.
 func (s *Server) addCheckRun(r *repository, a *app, head commit, in *checkInput) *checkRun {
-	now := s.now()
-	suite := s.suiteFor(r, a, head, "", "", "")
+	return s.addRunTo(r, s.suiteFor(r, a, head, "", "", ""), in)
+}
+
+// addRunTo makes a run in a suite, and tells about it.
+func (s *Server) addRunTo(r *repository, suite *checkSuite, in *checkInput) *checkRun {
+	now, a, head := s.now(), suite.app, suite.head
 	run := &checkRun{id: s.next("check run"), suite: suite, createdAt: now}
 	state := checkState{at: now, touched: now, detailsURL: s.url + "/apps/" + a.Slug}
 	in.apply(s, r, head.id, &state, now)

@@ -42,10 +42,10 @@ func (s *Server) commentRoutes() {
 	s.handle("GET", ofIssue+"/comments", read, s.listComments)
 	s.handle("POST", ofIssue+"/comments", create, s.createComment)
 	s.handle("GET", one+"/reactions", read, onComment(s, s.listReactions))
-	s.handle("POST", one+"/reactions", create, onComment(s, s.addReaction))
+	s.handle("POST", one+"/reactions", write, onComment(s, s.addReaction))
 	s.handle("DELETE", one+"/reactions/{reaction_id}", write, onComment(s, s.deleteReaction))
 	s.handle("GET", ofIssue+"/reactions", read, onIssue(s, s.listReactions))
-	s.handle("POST", ofIssue+"/reactions", create, onIssue(s, s.addReaction))
+	s.handle("POST", ofIssue+"/reactions", write, onIssue(s, s.addReaction))
 	s.handle("DELETE", ofIssue+"/reactions/{reaction_id}", write, onIssue(s, s.deleteReaction))
 }
 

@@ -146,6 +146,7 @@ func (s *Server) SetRole(repo, login, role string) error {
 		return fmt.Errorf("no user %q", login)
 	}
 	r.roles[strings.ToLower(login)] = level
+	delete(r.activity.customRoles, strings.ToLower(login))
 	return nil
 }
 

@@ -52,5 +52,8 @@ func (s *Server) createDispatch(c *call) (reply, error) {
 	s.emit(c.repo, "repository_dispatch", in.EventType, c.actor, obj{
 		"branch": c.repo.defaultBranch, "client_payload": payload,
 	})
-	return noContent(), nil
+	if payload == nil {
+		in.Payload = nil
+	}
+	return noContent(), s.dispatched(c, in.EventType, in.Payload)
 }

@@ -31,6 +31,8 @@ type Habits struct {
 	HookLanes int
 	// Checks are the habits of checks, statuses and deployments.
 	Checks CheckHabits
+	// Actions are the habits of workflows.
+	Actions ActionsHabits
 }
 
 // DefaultHabits are GitHub's habits with no lag in lists.

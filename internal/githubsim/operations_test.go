@@ -99,6 +99,7 @@ func TestEveryOperationIsAsDescribed(t *testing.T) {
 	w.run(step{"app", "POST", "/app/installations/$inst$/access_tokens", `{"repositories":["shop"],"permissions":{"contents":"write","metadata":"read"}}`, 201, ""})
 	w.run(step{"app", "POST", "/app/installations/$inst$/access_tokens", `null`, 201, "bot=token"})
 	w.tokens["bot"] = w.vars["bot"]
+	w.must(w.AddWorkflow("acme/shop", githubsim.Workflow{File: "recover.yml", Inputs: []githubsim.WorkflowInput{{Name: "env"}}}))
 	const shop = "/repos/acme/shop"
 	for _, s := range []step{
 		{"app", "GET", "/app", "", 200, ""},
@@ -251,6 +252,18 @@ func TestEveryOperationIsAsDescribed(t *testing.T) {
 		{"mona", "PATCH", shop + "/releases/$release$", `{"draft":true}`, 200, ""},
 		{"mona", "DELETE", shop + "/releases/$release$", "", 204, ""},
 		{"bot", "POST", shop + "/dispatches", `{"event_type":"promote"}`, 204, ""},
+
+		{"bot", "GET", shop + "/actions/workflows", "", 200, "workflow=workflows.0.id"},
+		{"bot", "GET", shop + "/actions/workflows/recover.yml", "", 200, ""},
+		{"bot", "PUT", shop + "/actions/workflows/$workflow$/disable", "", 204, ""},
+		{"bot", "POST", shop + "/actions/workflows/recover.yml/dispatches", `{"ref":"main"}`, 422, ""},
+		{"bot", "PUT", shop + "/actions/workflows/$workflow$/enable", "", 204, ""},
+		{"bot", "POST", shop + "/actions/workflows/recover.yml/dispatches", `{"ref":"main"}`, 204, ""},
+		{"bot", "POST", shop + "/actions/workflows/$workflow$/dispatches", `{"ref":"main","inputs":{"env":"qa"},"return_run_details":true}`, 200, "workflowrun=workflow_run_id"},
+		{"bot", "GET", shop + "/actions/runs", "", 200, ""},
+		{"bot", "GET", shop + "/actions/runs/$workflowrun$", "", 200, ""},
+		{"bot", "GET", shop + "/actions/workflows/recover.yml/runs?event=workflow_dispatch&created=%3E%3D2020-01-01T00:00:00Z", "", 200, ""},
+		{"bot", "DELETE", shop + "/actions/runs/$workflowrun$", "", 403, ""},
 
 		{"bot", "GET", shop + "/collaborators", "", 200, ""},
 		{"bot", "GET", shop + "/collaborators/mona", "", 204, ""},

@@ -81,7 +81,8 @@ func (s *Server) Dispatch(repo, login, eventType string, payload any) error {
 	return nil
 }
 
-// as carries an operation of the API out in a user's name, whatever his role.
+// as carries an operation of the API out in a user's name, whatever his role, or
+// in that of an App, by its bot's login.
 func (s *Server) as(repo, login string, body any, params map[string]string, do handler) (reply, error) {
 	data, err := json.Marshal(body)
 	if err != nil {
@@ -97,7 +98,18 @@ func (s *Server) as(repo, login string, body any, params map[string]string, do h
 	if u == nil {
 		return reply{}, fmt.Errorf("no user %q", login)
 	}
-	c := s.own(r, identity{token: &token{user: u}}, u)
+	c := s.own(r, identity{token: s.tokenOf(r, u)}, u)
 	c.body, c.params = data, params
 	return do(c)
+}
+
+// tokenOf is what a user acts with: a bot with its App's installation, if there
+// is one on the repository.
+func (s *Server) tokenOf(r *repository, u *user) *token {
+	for _, inst := range s.sortedInstallations() {
+		if inst.app.bot == u && inst.covers(r) {
+			return &token{installation: inst, permissions: inst.permissions}
+		}
+	}
+	return &token{user: u}
 }

@@ -18,7 +18,7 @@ type team struct {
 	org       *user
 	name      string
 	slug      string
-	members   map[string]bool // lower-case login → is a maintainer
+	members   map[string]TeamMembership // lower-case login
 	createdAt time.Time
 }
 
@@ -35,12 +35,12 @@ func (s *Server) CreateTeam(org, name string, members ...string) error {
 	if s.activity.teams[key] != nil {
 		return fmt.Errorf("the team %s exists already", key)
 	}
-	t := &team{id: s.next("team"), org: owner, name: name, slug: slug, members: map[string]bool{}, createdAt: s.now()}
+	t := &team{id: s.next("team"), org: owner, name: name, slug: slug, members: map[string]TeamMembership{}, createdAt: s.now()}
 	for _, login := range members {
 		if s.user(login) == nil {
 			return fmt.Errorf("no user %q", login)
 		}
-		t.members[strings.ToLower(login)] = false
+		t.members[strings.ToLower(login)] = ActiveMember
 	}
 	put(&s.activity.teams, key, t)
 	return nil
@@ -217,17 +217,20 @@ func (s *Server) getTeamMembership(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	maintainer, member := t.members[strings.ToLower(c.param("username"))]
+	as, member := t.members[strings.ToLower(c.param("username"))]
 	if !member {
 		return reply{}, notFound()
 	}
-	role := "member"
-	if maintainer {
+	role, state := "member", "active"
+	switch as {
+	case TeamMaintainer:
 		role = "maintainer"
+	case PendingMember:
+		state = "pending"
 	}
 	return ok(obj{
 		"url":  s.api("/organizations/%d/team/%d/memberships/%s", t.org.id, t.id, url.PathEscape(c.param("username"))),
-		"role": role, "state": "active",
+		"role": role, "state": state,
 	}), nil
 }
 

@@ -94,7 +94,7 @@ func checkAlias(s string) *refusal {
 			remedy = "did you mean " + near + "? " + remedy
 		}
 		return refuse(remedy, "%s is no command", clip(words[0]))
-	case slices.Contains(words, "--confirm"):
+	case slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, "--confirm") }):
 		return refuse("leave out --confirm, which is for a person to write who has seen what will happen", "%s confirms by itself", clip(s))
 	}
 	return nil

@@ -48,8 +48,8 @@ type evidenceSpec struct {
 	app      said[string]
 }
 
-// names are the names asked for; any says that one of them is enough.
-func (s *evidenceSpec) names() (names []said[pathTemplate], any bool) {
+// names are the names asked for; or says that one of them is enough.
+func (s *evidenceSpec) names() (names []said[pathTemplate], or bool) {
 	if s.any.said() {
 		return s.any.value, true
 	}
@@ -243,6 +243,9 @@ func (e *environmentLayout) verifyAt(group string) string {
 
 // checkVerify refuses names that do not fit the pipeline.
 func (l *layout) checkVerify(d *decoder) {
+	if len(l.known) == 0 {
+		return // for_each itself is wrong
+	}
 	for _, e := range l.environments {
 		v := e.verify()
 		if !v.asks() || e.managed().value {
@@ -342,8 +345,8 @@ func (s *evidenceSpec) fill(b binding) *Evidence {
 	if !s.said() {
 		return nil
 	}
-	names, any := s.names()
-	e := &Evidence{Names: make([]string, len(names)), Any: any, App: s.app.value, Line: s.line}
+	names, or := s.names()
+	e := &Evidence{Names: make([]string, len(names)), Any: or, App: s.app.value, Line: s.line}
 	for i, n := range names {
 		e.Names[i] = n.value.fill(b, escapeName)
 	}
@@ -352,7 +355,7 @@ func (s *evidenceSpec) fill(b binding) *Evidence {
 
 // describe is the evidence in one line, with the names as written where b is nil.
 func (s *evidenceSpec) describe(b binding) string {
-	names, any := s.names()
+	names, or := s.names()
 	out := make([]string, len(names))
 	for i, n := range names {
 		if out[i] = n.value.text; b != nil {
@@ -360,43 +363,11 @@ func (s *evidenceSpec) describe(b binding) string {
 		}
 	}
 	text := strings.Join(out, ", ")
-	if any && len(out) > 1 {
+	if or && len(out) > 1 {
 		text = "any of " + text
 	}
 	if s.app.said() {
 		text += ", by the App " + s.app.value
 	}
 	return text
-}
-
-// escapeName protects a value inside a name.
-func escapeName(s string) string { return strings.NewReplacer(`\`, `\\`, `*`, `\*`).Replace(s) }
-
-// MatchesName says whether a pattern of verify means a name: * stands for any
-// part, slashes too, and a backslash protects the character after it. All other
-// characters stand for themselves.
-func MatchesName(pattern, name string) bool {
-	// Where a star was met last, and how much of the name it stands for so far:
-	// only the last star ever has to be tried again.
-	star, taken := -1, 0
-	p, n := 0, 0
-	for n < len(name) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, taken = p, n
-			p++
-			continue
-		case p+1 < len(pattern) && pattern[p] == '\\' && pattern[p+1] == name[n]:
-			p, n = p+2, n+1
-			continue
-		case p < len(pattern) && pattern[p] != '\\' && pattern[p] == name[n]:
-			p, n = p+1, n+1
-			continue
-		case star < 0:
-			return false
-		}
-		taken++
-		p, n = star+1, taken
-	}
-	return strings.Trim(pattern[p:], "*") == ""
 }

@@ -21,7 +21,7 @@ const (
 	maxTogether = 5  // of an environment
 	maxSpans    = 50 // of a window, allowed and blocked
 	// looks bounds how often windows are looked at to see whether they ever open.
-	looks = 100_000
+	looks = 10_000
 )
 
 // windowSpec is one of `windows`.
@@ -140,7 +140,7 @@ func (f *File) checkWindows(d *decoder) {
 		return
 	}
 	known := make([]string, len(all))
-	budget := looks
+	budget, never := looks, false
 	for i := range all {
 		w, at := &all[i].value, "windows."+all[i].name.value
 		known[i] = all[i].name.value
@@ -149,24 +149,27 @@ func (f *File) checkWindows(d *decoder) {
 			d.add(w.line, w.column, at+" is always open", `say when, as allow: "Mon-Thu 09:00-16:00"`)
 		case w.spans() > maxSpans:
 			d.add(w.line, w.column, fmt.Sprintf("%s has %d spans; at most %d", at, w.spans(), maxSpans), "write days together, as Mon-Fri")
+		case never:
+			// To find that out takes long; one at a time is told.
 		case !everOpen(&budget, w.window(known[i])):
+			never = true
 			d.add(w.line, w.column, at+" is never open: all that is allowed is blocked", "let block leave something of allow")
 		}
 	}
 	for _, e := range f.doc.environments.value {
-		f.checkWindowNames(d, "environments."+e.name.value+".window", e.value.window, known)
+		checkWindowNames(d, "environments."+e.name.value+".window", e.value.window, known)
 	}
 	for _, p := range f.doc.pipelines.value {
 		for _, e := range p.value.own.value {
-			f.checkWindowNames(d, "pipelines."+p.name.value+".environments."+e.name.value+".window", e.value.window, known)
+			checkWindowNames(d, "pipelines."+p.name.value+".environments."+e.name.value+".window", e.value.window, known)
 		}
 	}
 	for i, o := range f.doc.overrides.value {
-		f.checkWindowNames(d, fmt.Sprintf("overrides[%d].window", i), o.window, known)
+		checkWindowNames(d, fmt.Sprintf("overrides[%d].window", i), o.window, known)
 	}
 }
 
-func (f *File) checkWindowNames(d *decoder, at string, l list, known []string) {
+func checkWindowNames(d *decoder, at string, l list, known []string) {
 	if n := len(l.value); n > maxTogether {
 		d.add(l.line, l.column, fmt.Sprintf("%s names %d windows; at most %d", at, n, maxTogether), "make one window of them")
 	}

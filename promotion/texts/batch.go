@@ -5,6 +5,7 @@ package texts
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -53,10 +54,14 @@ func batchBody(ps []Promotion, room int) string {
 		"**Why now:** " + gathered(first) + " Each service is a commit of its own, so that each can be taken back alone.",
 		batchTable(ps, room),
 	}
+	var lost []string
 	for _, p := range ps {
 		if s := overwrites(p, min(room, 5)); strings.HasPrefix(s, "⚠") {
-			parts = append(parts, named(name(p))+": "+s)
+			lost = append(lost, "In "+named(name(p))+": "+s)
 		}
+	}
+	if len(lost) > 0 {
+		parts = append(parts, listed(lost, min(room, 20), "\n\n"))
 	}
 	parts = append(parts, "**Undo after merging:** one service: "+command("rollback", environment(first)+" --pipeline "+key(first))+", say, or `git revert` of its own commit; all of them: "+revert(first)+".")
 	lines := []string{
@@ -70,7 +75,7 @@ func batchBody(ps []Promotion, room int) string {
 		}
 		lines = append(lines, fmt.Sprintf("%s: ledger %s, from %s at %s", named(name(p)), code(cut(state.Ref(key(p), environment(p)), mostPath)), named(p.State.From), commit(p.Repository, p.State.Landing)))
 	}
-	lines = append(lines, rebuilds(first)...)
+	lines = append(lines, rebuilds(first, room)...)
 	return strings.Join(append(parts, "<details><summary>Record</summary>\n\n- "+strings.Join(lines, "\n- ")+"\n\n</details>"), "\n\n")
 }
 
@@ -163,43 +168,52 @@ func BatchMergeMessage(ps []Promotion) (title, message string) {
 // BatchHeadCheck is the check run on the head of a batch's pull request: what
 // all of it waits for, then each service that waits for something of its own.
 func BatchHeadCheck(ps []Promotion) Check {
-	lead := ps[0]
-	for _, p := range ps {
-		if p.Decision.Standing == promotion.Stopped {
-			lead = p
-			break
-		}
-		if _, waits := shut(p); waits && lead.Decision.Standing == promotion.Merging {
-			lead = p
-		}
-	}
+	lead := slices.MaxFunc(ps, func(a, b Promotion) int { return urgency(a) - urgency(b) })
 	c := HeadCheck(lead)
 	if name(lead) != name(ps[0]) || lead.Decision.Standing == promotion.Stopped {
 		c.Title = cut(plain(name(lead))+": "+c.Title, mostHeadline)
 	}
-	var lines []string
-	for i, p := range ps {
-		if i == mostRows {
-			lines = append(lines, "- "+more(len(ps)-i))
-			break
-		}
-		mark, why := "✓", inline(change(p))
-		if g, waits := shut(p); waits {
-			mark, why = "◷", why+": "+said(g.Text, p.Repository, p.State.PullRequest)
-		}
-		if p.Decision.Standing == promotion.Stopped {
-			mark, why = "✗", inline(change(p))+": "+said(p.Decision.Reason, p.Repository, p.State.PullRequest)
-		}
-		lines = append(lines, fmt.Sprintf("- %s %s %s", mark, named(name(p)), why))
-	}
-	c.Summary += fmt.Sprintf("\n\nIn it are %s:\n\n%s", count(len(ps), "service"), strings.Join(lines, "\n"))
+	// The lead's own text is kept whole as far as it is: what follows is shortened.
+	c.Summary += "\n\n" + fitTo(mostCheck-len(c.Summary)-2, mostRows, func(room int) string {
+		return fmt.Sprintf("In it are %s:\n\n- %s", count(len(ps), "service"), each(ps, room, "\n- ", member))
+	})
 	return c
 }
 
-// rebuilds are the attempts to put a promotion on the base branch, for the record.
-func rebuilds(p Promotion) []string {
+// urgency is how much of a batch's standing one of its members makes.
+func urgency(p Promotion) int {
+	switch p.Decision.Standing {
+	case promotion.Stopped:
+		return 4
+	case promotion.Proposed:
+		return 3
+	case promotion.Merging:
+		return 0
+	default:
+	}
+	if _, waits := shut(p); waits {
+		return 2
+	}
+	return 1
+}
+
+// member is what one service of a batch waits for.
+func member(p Promotion) string {
+	mark, why := "✓", inline(change(p))
+	if g, waits := shut(p); waits {
+		mark, why = "◷", why+": "+said(g.Text, p.Repository, p.State.PullRequest)
+	}
+	if p.Decision.Standing == promotion.Stopped {
+		mark, why = "✗", inline(change(p))+": "+said(p.Decision.Reason, p.Repository, p.State.PullRequest)
+	}
+	return fmt.Sprintf("%s %s %s", mark, named(name(p)), why)
+}
+
+// rebuilds are the newest attempts to put a promotion on the base branch, for the
+// record.
+func rebuilds(p Promotion, room int) []string {
 	var lines []string
-	for _, a := range p.State.Attempts {
+	for _, a := range p.State.Attempts[max(0, len(p.State.Attempts)-room):] {
 		lines = append(lines, fmt.Sprintf("Built anew %s UTC: %s (%s → %s).", moment(a.Time), said(a.Why, p.Repository, 0), commit(p.Repository, a.From), commit(p.Repository, a.To)))
 	}
 	return lines

@@ -89,7 +89,7 @@ func body(p Promotion, room int, failed error) string {
 	}
 	for _, s := range []string{
 		table(p, room), brings(p, min(room, 30)), overwrites(p, min(room, 20)), keeps(p, min(room, 20)),
-		way(p, min(room, 40)), undo(p), details(p),
+		way(p, min(room, 40)), undo(p), details(p, room),
 	} {
 		if s != "" {
 			parts = append(parts, s)
@@ -215,8 +215,8 @@ func (p Promotion) branch() string {
 
 // merges is the first line: who, when, and how to stop it.
 func merges(p Promotion) string {
-	return fmt.Sprintf("**Merges:** %s **Stop it:** close this pull request, or %s. Closed, promobot leaves %s alone in %s, and proposes only what lands in %s after it; reopening takes that back.",
-		merger(p), command("hold", environment(p)), revision(p.Repository, p.State.Revision), named(environment(p)), names(sources(p)))
+	return fmt.Sprintf("**Merges:** %s **Stop it:** close this pull request, or %s. Closed, promobot leaves %s alone in %s, and proposes only what %s after it; reopening takes that back.",
+		merger(p), command("hold", environment(p)), revision(p.Repository, p.State.Revision), named(environment(p)), comes(p))
 }
 
 func names(list []string) string {
@@ -236,9 +236,10 @@ func why(p Promotion) string {
 		if es := those(p.Verdict.Evidence, speaksFor); len(es) > 0 {
 			s.WriteString(": " + proofs(es))
 		}
-		s.WriteString("; it ")
+		s.WriteString("; it landed there")
+	} else {
+		s.WriteString(came(p) + " " + names(sources(p)))
 	}
-	s.WriteString(came(p) + " " + names(sources(p)))
 	if p.State.Landing != p.State.Revision && p.State.Landing != "" && !isVersion(p) {
 		s.WriteString(" as " + commit(p.Repository, p.State.Landing))
 	}
@@ -267,6 +268,14 @@ func why(p Promotion) string {
 	return s.String()
 }
 
+// comes is how newer ones will get there.
+func comes(p Promotion) string {
+	if p.State.From == state.Source {
+		return "comes from " + names(sources(p))
+	}
+	return "lands in " + names(sources(p))
+}
+
 // came is how a revision got to where it is taken from.
 func came(p Promotion) string {
 	if p.State.From == state.Source {
@@ -285,64 +294,21 @@ func at(t, from time.Time) string {
 	return t.Format("2 Jan 2006 15:04") + " UTC"
 }
 
-// undo after merging, with promobot and without.
-func undo(p Promotion) string {
-	env := named(environment(p))
-	s := "**Undo after merging:** " + command("rollback", environment(p)) + "; without promobot: " + revert(p) + " and a push, or GitHub's *Revert* button on this page."
-	s += fmt.Sprintf(" It does not bring %s to %s again after that, only what lands in %s later.", revision(p.Repository, p.State.Revision), env, names(sources(p)))
-	if c := p.Config; c != nil && c.Verify != nil {
-		s += " It is verified in " + env + " after it has landed"
-		if c.Verify.Soak > 0 {
-			s += ", for " + lasted(c.Verify.Soak)
-		}
-		if slices.ContainsFunc(c.OnFailure, func(step config.Step) bool { return step.Do == config.Rollback }) {
-			s += "; should that fail, promobot rolls it back (`on_failure`)"
-		} else {
-			s += "; should that fail, promobot holds " + env + " and calls a person"
-		}
-		s += "."
-	}
-	if p.State.Origin == "" || p.State.Origin == environment(p) || managed(p, p.State.Origin) {
-		return s
-	}
-	return s + fmt.Sprintf(" Everywhere: revert it in %s, and the revert travels the same way.", named(p.State.Origin))
-}
-
-// revert is the git command for the merge methods that the repository allows.
-func revert(p Promotion) string {
-	r := p.Repository
-	switch {
-	case r.Merge && !r.Squash && !r.Rebase:
-		return "`git revert -m1 <merge commit>`"
-	case !r.Merge && (r.Squash || r.Rebase):
-		return "`git revert <landed commit>`"
-	}
-	return "`git revert -m1 <merge commit>` (without `-m1` if it was squashed or rebased)"
-}
-
-func inlined(list []string) []string {
-	out := make([]string, len(list))
-	for i, s := range list {
-		out[i] = named(s)
-	}
-	return out
-}
-
 // details for whoever wants to check: the record, where it stands, and what
 // promobot does about people's commits on the branch.
-func details(p Promotion) string {
-	return record(append([]string{contentOf(p)}, aboutAttempt(p)...))
+func details(p Promotion, room int) string {
+	return record(append([]string{contentOf(p)}, aboutAttempt(p, room)...))
 }
 
 // aboutAttempt is what every promotion's record says.
-func aboutAttempt(p Promotion) []string {
+func aboutAttempt(p Promotion, room int) []string {
 	st := p.State
 	lines := []string{
 		fmt.Sprintf("Attempt %d, rebuilt %s. Expected digest %s.", st.Attempt, count(st.Rebuild, "time"), code(digest(st.Expected))),
 		"Pushing to this branch makes the pull request yours: promobot then neither changes nor merges it. After the end the branch may be deleted.",
 		fmt.Sprintf("The ledger of this environment is %s; `git log --first-parent` on it tells the story.", code(cut(state.Ref(key(p), environment(p)), mostPath))),
 	}
-	lines = append(lines, rebuilds(p)...)
+	lines = append(lines, rebuilds(p, room)...)
 	if p.Config != nil && p.Config.Line > 0 {
 		lines = append(lines, "The environment is described from "+lineOf(p, p.Config.Line)+" on.")
 	}
@@ -383,7 +349,16 @@ func isVersion(p Promotion) bool {
 // digest is the beginning of a digest, enough to compare by eye.
 func digest(d string) string { return d[:min(len(d), 12)] }
 
-// kinds of a change, for the table.
+// kinds of a change, for the table. That a rollback goes back to what is older is
+// no news.
+func (p Promotion) kinds(c content.Change) string {
+	if p.rollsBack() {
+		c.Kinds = nil
+	}
+	return kinds(c)
+}
+
+// kinds of a change.
 func kinds(c content.Change) string {
 	var ks []string
 	for _, k := range c.Kinds {

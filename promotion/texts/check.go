@@ -32,26 +32,34 @@ const (
 // HeadCheck is the check run on the head of a promotion's pull request.
 func HeadCheck(p Promotion) Check {
 	title, conclusion := headline(p)
-	parts := []string{next(p)}
-	if gates := gateList(p); gates != "" {
-		parts = append(parts, gates)
+	// A batch's members follow in the second half.
+	return Check{
+		Status: completed, Conclusion: conclusion, Title: cut(plain(title), mostHeadline),
+		Summary: fitTo(mostCheck/2, state.RebuildsKept, func(room int) string { return headSummary(p, room) }),
 	}
-	if s := sooner(p); s != "" {
-		parts = append(parts, s)
+}
+
+func headSummary(p Promotion, room int) string {
+	parts := []string{next(p, room)}
+	for _, s := range []string{gateList(p), sooner(p)} {
+		if s != "" {
+			parts = append(parts, s)
+		}
 	}
 	if !p.State.Status.Ended() && p.Decision.Standing != promotion.Stopped {
 		parts = append(parts, effect(p))
 	}
-	if p.State.Status == state.Opened && p.rollsBack() {
+	switch {
+	case p.State.Status == state.Opened && p.rollsBack():
 		parts = append(parts, "To stop it, close the pull request; "+stays(p)+".")
-	} else if p.State.Status == state.Opened && p.Decision.Standing != promotion.Merging {
-		parts = append(parts, fmt.Sprintf("To stop it, close the pull request: %s is then left alone in %s, and only what lands in %s after it is proposed.",
-			revision(p.Repository, p.State.Revision), named(environment(p)), names(sources(p))))
+	case p.State.Status == state.Opened && p.Decision.Standing != promotion.Merging:
+		parts = append(parts, fmt.Sprintf("To stop it, close the pull request: %s is then left alone in %s, and only what %s after it is proposed.",
+			revision(p.Repository, p.State.Revision), named(environment(p)), comes(p)))
 	}
-	if built := rebuilds(p); len(built) > 0 {
+	if built := rebuilds(p, room); len(built) > 0 {
 		parts = append(parts, "- "+strings.Join(built, "\n- "))
 	}
-	return Check{Status: completed, Conclusion: conclusion, Title: cut(plain(title), mostHeadline), Summary: strings.Join(parts, "\n\n")}
+	return strings.Join(parts, "\n\n")
 }
 
 // shut is the first gate that is not open yet.
@@ -168,9 +176,9 @@ func firstClause(reason string) string {
 }
 
 // next says who does what next.
-func next(p Promotion) string {
+func next(p Promotion, room int) string {
 	d := p.Decision
-	if s := rollbackNext(p); s != "" && p.rollsBack() {
+	if s := rollbackNext(p, room); s != "" {
 		return s
 	}
 	head := "the pull request's head"

@@ -57,22 +57,23 @@ const (
 	mostReason = 400
 )
 
-// reference is what GitHub makes links, mentions or references of, in texts and
-// in commit messages: @name, #12, GH-12, and addresses.
-var reference = regexp.MustCompile(`[@#][\p{L}\p{N}_]|(?i:\bgh-)[0-9]|://|(?i:\bwww\.)`)
+// address and reference are what GitHub makes links, mentions or references of,
+// in texts and in commit messages: addresses, GH-12; @name, #12. They are looked
+// for one after the other, since @gh-12 is both.
+var (
+	address   = regexp.MustCompile(`(?i:\bgh-)[0-9]|://|(?i:\bwww\.)`)
+	reference = regexp.MustCompile(`[@#][\p{L}\p{N}_]`)
+)
 
 // defuse puts mark into what GitHub would make a reference of.
 func defuse(s, mark string) string {
-	return reference.ReplaceAllStringFunc(s, func(m string) string {
-		switch {
-		case m == "://":
+	s = address.ReplaceAllStringFunc(s, func(m string) string {
+		if m == "://" {
 			return ":" + mark + "//"
-		case strings.EqualFold(m, "www."):
-			return m[:3] + mark + "."
 		}
-		_, size := utf8.DecodeLastRuneInString(m)
-		return m[:len(m)-size] + mark + m[len(m)-size:]
+		return m[:len(m)-1] + mark + m[len(m)-1:]
 	})
+	return reference.ReplaceAllStringFunc(s, func(m string) string { return m[:1] + mark + m[1:] })
 }
 
 // plain is for titles and commit messages, which are not Markdown.
@@ -249,7 +250,7 @@ var commitID = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
 // commit is a link to a commit, named by its first ten characters.
 func commit(repo promotion.Repository, id string) string {
 	if !commitID.MatchString(id) {
-		return code(cut(id, mostName))
+		return cell(cut(id, mostName)) // a version, in a table too
 	}
 	return link(code(id[:10]), repo, "/commit/"+id)
 }

@@ -16,69 +16,6 @@ import (
 	"github.com/promobot/promobot/state"
 )
 
-// The reach of a step: what the check's title and conclusion make of it.
-type reach int
-
-const (
-	off     reach = iota // not on this revision's way, or not there
-	done                 // carries it
-	waiting              // under way, or its turn has not come
-	called               // a person closed it, or only observes
-	broken               // a person is needed because something is wrong
-)
-
-func (s Step) reach() reach {
-	r, proven := s.proven()
-	switch {
-	case proven:
-		return r
-	case s.heldByPerson() && !s.Carries:
-		return called
-	case s.Standing == promotion.Stopped && !s.heldByPerson():
-		return broken
-	case s.Carries:
-		return done
-	case s.Standing == promotion.Absent:
-		return off
-	case s.Standing == promotion.Rejected, s.Standing == promotion.WouldPromote:
-		return called
-	}
-	return waiting
-}
-
-// words are what a step is at a glance, and its symbol. The text is not escaped.
-func (s Step) words() (symbol, text string) {
-	if text := s.proof(); text != "" {
-		if s.reach() == waiting {
-			return "◷", text
-		}
-		return "✗", text
-	}
-	switch s.reach() {
-	case done:
-		return "✓", ""
-	case broken:
-		return "✗", "stopped"
-	case off:
-		return none, "not there"
-	case called:
-		if s.Standing == promotion.Rejected {
-			return "✗", "rejected"
-		}
-		return "◷", "would be promoted"
-	case waiting:
-	}
-	switch {
-	case s.Standing == promotion.Proposed:
-		return "◷", "waits for a person"
-	case s.Standing == promotion.Merging:
-		return "◷", "is being merged"
-	case s.PullRequest == 0 && s.Reason == "":
-		return "◷", "not yet"
-	}
-	return "◷", "waits"
-}
-
 // RevisionCheck is the check run on a revision's commit: neutral while anything
 // is under way, success when every environment on its way carries it, failure
 // when one is stopped.

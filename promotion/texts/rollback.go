@@ -8,6 +8,7 @@ package texts
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -86,7 +87,7 @@ func rollbackBody(p Promotion, room int) string {
 	var parts []string
 	for _, s := range []string{
 		failed(p), rollbackMerges(p), clash(p, min(room, 20)), table(p, room), goesBack(p), takesBack(p, min(room, 30)),
-		untouched(p, min(room, 10)), runsElsewhere(p, min(room, 20)), then(p), concerned(p), withoutPromobot(p), rollbackDetails(p),
+		untouched(p, min(room, 10)), runsElsewhere(p, min(room, 20)), then(p), concerned(p), withoutPromobot(p), rollbackDetails(p, room),
 	} {
 		if s != "" {
 			parts = append(parts, s)
@@ -103,7 +104,11 @@ func failed(p Promotion) string {
 	if r.PullRequest > 0 {
 		landing = pull(p.Repository, r.PullRequest) + " landed it as " + commit(p.Repository, r.Landing)
 	}
-	head := "**" + upper(named(failedBy(p))) + "**"
+	why := named(failedBy(p))
+	if v != nil && len(those(v.Evidence, speaksAgainst)) == 0 {
+		why = upper(why) // no check's name
+	}
+	head := "**" + why + "**"
 	switch {
 	case r.By != "":
 		s := fmt.Sprintf("%s (%s): %s is taken back; %s.", head, command("rollback", cmp.Or(r.Cause, environment(p))), rev, landing)
@@ -112,6 +117,10 @@ func failed(p Promotion) string {
 		}
 		return s
 	case v == nil || v.Outcome == state.Verified:
+		head = "**It failed**"
+		if r.Cause != "" {
+			head = "**It failed in " + named(r.Cause) + "**"
+		}
 		return fmt.Sprintf("%s, after %s: %s.", head, landing, said(r.Reason, p.Repository, 0))
 	}
 	s := head + " " + at(began(v), p.State.Claimed)
@@ -144,11 +153,13 @@ func failed(p Promotion) string {
 
 func rollbackMerges(p Promotion) string {
 	who := merger(p)
-	if clashing(p) {
+	switch {
+	case clashing(p):
 		who = "when a person has finished and merged it: lines that it would put back were changed since."
+	case mode(p) == config.Auto:
+		who += " No window, approval or hold keeps it waiting."
 	}
-	return fmt.Sprintf("**Merges:** %s No window, approval or hold keeps it waiting. **Stop it:** close this pull request, or give it the label `%s`; %s.",
-		who, promotion.HoldLabel, stays(p))
+	return fmt.Sprintf("**Merges:** %s **Stop it:** close this pull request, or give it the label `%s`; %s.", who, promotion.HoldLabel, stays(p))
 }
 
 // stays is what closing leaves.
@@ -174,6 +185,10 @@ func clash(p Promotion, room int) string {
 	}
 	var items []string
 	for _, c := range over {
+		if c.Value == "" {
+			items = append(items, code(cut(c.File, mostPath))+": lines in it are neither what was landed nor what stood before; this pull request puts back what stood before")
+			continue
+		}
 		items = append(items, fmt.Sprintf("%s %s: it is %s now, which is neither what was landed nor what stood before; this pull request puts back %s",
 			code(cut(c.File, mostPath)), what(c), cell(cut(c.Now, mostName)), after(c)))
 	}
@@ -185,9 +200,19 @@ func clash(p Promotion, room int) string {
 		items = append(items, s+". It is left as it is")
 	}
 	s := "⚠ **The same lines were changed since**, so promobot does not guess:\n\n- " + listed(items, max(1, room), "\n- ")
-	return s + fmt.Sprintf("\n\nBy hand: `git fetch origin && git switch` %s, set those lines as they should be, commit and push, then merge this. Pushing makes the pull request yours. Or close it and put things right in another one. %s afterwards, in both cases.",
-		code(cut(p.State.Branch, mostPath)), upper(command("resume", environment(p))))
+	check := "check out this branch"
+	if typeable.MatchString(p.State.Branch) {
+		check = code("git fetch origin && git switch " + p.State.Branch)
+	}
+	s += "\n\nBy hand: " + check + ", set those lines as they should be, commit and push, then merge this. Pushing makes the pull request yours. Or close it and put things right in another one."
+	if held(p) {
+		s += " In both cases " + command("resume", environment(p)) + " afterwards."
+	}
+	return s
 }
+
+// typeable is a branch that means itself to every shell.
+var typeable = regexp.MustCompile(`^[A-Za-z0-9._/=-]{1,250}$`)
 
 // goesBack is what stands after it, and since when that was good.
 func goesBack(p Promotion) string {
@@ -224,6 +249,9 @@ func takesBack(p Promotion, room int) string {
 func untouched(p Promotion, room int) string {
 	total := len(p.Rollback.Later) + p.Rollback.LaterMore
 	if total == 0 {
+		if p.Rollback.Later == nil {
+			return "**Untouched:** whatever was changed since."
+		}
 		return "**Untouched:** everything else; nothing was changed in this folder since."
 	}
 	s := "**Untouched:** " + count(total, "later commit") + " in this folder:\n\n- " +
@@ -304,11 +332,15 @@ func concerned(p Promotion) string {
 		parts = append(parts, "cc "+each(people, 20, " ", mention))
 	}
 	if n := p.State.Reverts.PullRequest; n > 0 {
-		by := "promobot"
-		if p.Rollback.MergedBy != "" {
-			by = mention(p.Rollback.MergedBy)
+		part := "merged " + pull(p.Repository, n)
+		switch l := taken(p); {
+		case l == nil || l.By == "":
+		case l.By == "promobot":
+			part += ": promobot"
+		default:
+			part += ": " + mention(l.By)
 		}
-		parts = append(parts, "merged "+pull(p.Repository, n)+": "+by)
+		parts = append(parts, part)
 	}
 	var changes []string
 	for _, c := range p.Brings {
@@ -335,81 +367,30 @@ func withoutPromobot(p Promotion) string {
 	return "**Without promobot:** `" + do + "` and a push; promobot sees that it was taken back."
 }
 
-func rollbackDetails(p Promotion) string {
+func rollbackDetails(p Promotion, room int) string {
 	st, r := p.State, p.State.Reverts
 	lines := []string{
 		fmt.Sprintf("Content is that of %s for the files that %s changed, laid line by line over %s.", commit(p.Repository, r.Before), commit(p.Repository, cmp.Or(r.Commit, r.Landing)), commit(p.Repository, st.Base)),
 		"It depends on nothing that the pipeline file says today.",
 	}
-	return record(append(lines, aboutAttempt(p)...))
+	return record(append(lines, aboutAttempt(p, room)...))
 }
 
 // rollbackPlain is why and what of a rollback, for git messages.
 func rollbackPlain(p Promotion) string {
 	r := p.State.Reverts
 	s := fmt.Sprintf("%s is taken back in %s: %s.", cut(plain(short(r.Revision)), 50), plain(environment(p)), cut(plain(failedBy(p)), mostReason))
-	s += fmt.Sprintf(" %s stands again; what was changed since stays.", cut(plain(short(p.State.Revision)), 50))
+	s += fmt.Sprintf(" %s stands again", cut(plain(short(p.State.Revision)), 50))
+	if clashing(p) {
+		s += "; lines that were changed since need a person's look."
+	} else {
+		s += "; what was changed since stays."
+	}
 	if c := cmp.Or(r.Commit, r.Landing); commitID.MatchString(c) {
 		s += " This reverts commit " + c + "."
 	}
 	if p.State.Attempt > 1 {
 		s += fmt.Sprintf(" Attempt %d.", p.State.Attempt)
-	}
-	if clashing(p) {
-		s += " Lines that were changed since need a person's look."
-	}
-	return s
-}
-
-// rollbackMode is who merges a rollback: a setting of its own.
-func rollbackMode(c *config.Environment) config.Mode {
-	switch {
-	case c.Mode == config.Observe:
-		return config.Observe
-	case c.Rollback == config.Auto:
-		return config.Auto
-	}
-	return config.Propose
-}
-
-// rollbackHeadline is the head check's title and conclusion where a rollback has
-// its own; "" where they are a promotion's.
-func rollbackHeadline(p Promotion) (title, conclusion string) {
-	switch {
-	case p.Decision.Standing == promotion.Stopped:
-		return "", ""
-	case p.State.Status == state.Landed:
-		return "Rolled back in " + environment(p), success
-	case p.State.Status == state.Vetoed:
-		if held(p) {
-			return "Closed by a person: not rolled back, and " + environment(p) + " stays held", neutral
-		}
-		return "Closed by a person: not rolled back", neutral
-	case p.State.Status == state.Opened && clashing(p):
-		over, refused := clashes(p)
-		return "Waits for a person: " + count(max(1, len(over)+len(refused)), "change") + " made since in the same lines", failure
-	}
-	return "", ""
-}
-
-// rollbackNext is the head check's first line where a rollback has its own.
-func rollbackNext(p Promotion) string {
-	if p.State.Status == state.Opened && p.Decision.Standing != promotion.Stopped && clashing(p) {
-		return clash(p, 10)
-	}
-	return ""
-}
-
-// rollbackEffect is what merging a rollback will do.
-func rollbackEffect(p Promotion) string {
-	env := named(environment(p))
-	s := "Merging takes " + named(name(p)) + " back in " + env + ", " + inline(change(p))
-	if c := p.Decision.Content; c != nil && len(c.Changes) > 0 {
-		s += " (" + amounts(c) + ")"
-	}
-	s += "; it is offered to no other environment."
-	if held(p) {
-		s += " " + env + " stays held until " + command("resume", environment(p)) + "."
 	}
 	return s
 }

@@ -33,7 +33,7 @@ func table(p Promotion, room int) string {
 		if ch.Value != "" {
 			value = cell(cut(ch.Value, mostName))
 		}
-		fmt.Fprintf(&b, "\n| %s | %s | %s | %s%s |", cell(cut(ch.File, mostPath)), value, cell(cut(ch.Now, mostName)), after(ch), kinds(ch))
+		fmt.Fprintf(&b, "\n| %s | %s | %s | %s%s |", cell(cut(ch.File, mostPath)), value, cell(cut(ch.Now, mostName)), after(ch), p.kinds(ch))
 	}
 	return b.String()
 }

@@ -96,8 +96,10 @@ func auto() texts.Promotion {
 }
 
 // with changes a situation.
-func with(p texts.Promotion, change func(*texts.Promotion)) texts.Promotion {
-	change(&p)
+func with(p texts.Promotion, changes ...func(*texts.Promotion)) texts.Promotion {
+	for _, change := range changes {
+		change(&p)
+	}
 	return p
 }
 

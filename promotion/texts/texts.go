@@ -49,7 +49,8 @@ type Rollback struct {
 	// Hold is this environment's; nil: it is not held.
 	Hold *state.Hold
 	// Later are the commits since the landing that changed the environment's
-	// folder, newest first; they stay. LaterMore counts those left out.
+	// folder, newest first; they stay. LaterMore counts those left out; nil: it is
+	// not known whether there are any.
 	Later     []promotion.Commit
 	LaterMore int
 	// Elsewhere is where the revision that is taken back has got to in the other
@@ -57,8 +58,6 @@ type Rollback struct {
 	Elsewhere []Step
 	// People are told by a mention: logins, and org/team for teams.
 	People []string
-	// MergedBy is the login of who merged what is taken back; "" for promobot.
-	MergedBy string
 }
 
 // Step is one environment of a pipeline on the way of a revision.

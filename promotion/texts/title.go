@@ -6,6 +6,7 @@ package texts
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -244,7 +245,11 @@ func orNone(s string) string {
 	return s
 }
 
-// wrap breaks prose at 72 characters, words kept whole.
+// keyed is a word that would begin a trailer.
+var keyed = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]*:$`)
+
+// wrap breaks prose at 72 characters, words kept whole; no line begins like a
+// trailer.
 func wrap(s string) string {
 	var b strings.Builder
 	at := 0
@@ -252,7 +257,7 @@ func wrap(s string) string {
 		n := utf8.RuneCountInString(w)
 		switch {
 		case i == 0:
-		case at+1+n > mostSubject:
+		case at+1+n > mostSubject && !keyed.MatchString(w):
 			b.WriteByte('\n')
 			at = 0
 		default:

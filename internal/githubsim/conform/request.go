@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -47,6 +48,10 @@ func checkParameters(op *openapi3.Operation, path map[string]string, query url.V
 				found = append(found, problem{where: "query parameter " + p.Name, text: "is required"})
 			case len(values) > 1:
 				found = append(found, problem{where: "query parameter " + p.Name, text: "is given more than once"})
+			case len(values) == 1 && p.Schema != nil && p.Name == "created":
+				for _, one := range searchedTimes(values[0]) {
+					found = append(found, checkText("query parameter "+p.Name, p.Schema.Value, one)...)
+				}
 			case len(values) == 1 && p.Schema != nil:
 				found = append(found, checkText("query parameter "+p.Name, p.Schema.Value, values[0])...)
 			}
@@ -63,6 +68,19 @@ func checkParameters(op *openapi3.Operation, path map[string]string, query url.V
 		}
 	}
 	return found
+}
+
+// searchedTimes are the times in a value of the parameter created. GitHub's schema
+// calls it a date-time, and its words a range in the search syntax, with
+// comparisons, A..B, * and dates ("List workflow runs for a repository").
+func searchedTimes(text string) []string {
+	var out []string
+	for _, one := range strings.Split(strings.TrimLeft(text, "<>="), "..") {
+		if _, err := time.Parse(time.DateOnly, one); one != "*" && err != nil {
+			out = append(out, one)
+		}
+	}
+	return out
 }
 
 // checkText validates a parameter: its text is read as any of the types that its schema allows.
