@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/promobot/promobot/promotion/config"
+	"github.com/promobot/promobot/promotion/content"
 	"github.com/promobot/promobot/state"
 )
 
@@ -179,8 +180,8 @@ func rollingBack(s *Snapshot, o *Observed, p state.Promotion) Decision {
 		return Decision{Standing: Waiting, Reason: "its text is being brought up to date", Action: Advance{Promotion: p, Lease: p.Head()}}
 	}
 	gates := []Gate{{Name: "rollback", Passed: true, Text: fmt.Sprintf("%s is taken back: %s", short(r.Revision), r.Reason)}}
-	if rs := blocked(o.Content.Refused); rs != nil {
-		gates = append(gates, Gate{Name: "conflict", Text: "a person has to finish it: " + refusal(rs)})
+	if clash := clashes(o.Content); clash != "" {
+		gates = append(gates, Gate{Name: "conflict", Text: "a person has to look: " + clash})
 	}
 	gates = append(gates, labelGate(o))
 	for _, g := range gates {
@@ -192,6 +193,20 @@ func rollingBack(s *Snapshot, o *Observed, p state.Promotion) Decision {
 		return Decision{Standing: Proposed, Reason: fmt.Sprintf("#%d waits for a person to merge it (rollback: propose)", p.PullRequest), Gates: gates}
 	}
 	return merging(s, o, p, gates)
+}
+
+// clashes says what of a rollback cannot be done without a person: lines that
+// were changed again since, or files that cannot be read any more.
+func clashes(c *content.Result) string {
+	if rs := blocked(c.Refused); rs != nil {
+		return refusal(rs)
+	}
+	for _, ch := range c.Changes {
+		if ch.Overwrites {
+			return ch.File + " was changed in the same lines since it landed"
+		}
+	}
+	return ""
 }
 
 // restore takes the positions back to what they were before a landing, and keeps

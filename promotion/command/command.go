@@ -1,35 +1,157 @@
-// Package command is the language of comment commands: /promobot and a word, at
-// the start of a line. It reads them out of a comment's Markdown, says what they
-// mean and who may give them. It is pure; nothing here looks anything up.
+// Package command is what people say to promobot in comments: which lines of a
+// comment are commands, what each asks for, and who may ask for it.
+//
+// It is pure. Rules:
+//
+//   - A command stands at a line's start, as GitHub reads the comment: never in
+//     code, quotes, tables, links or HTML.
+//   - A command is understood as a whole or not at all: one with a problem keeps
+//     nothing of what else it said, so nobody can act on half of it.
+//   - What it names is bounded, and of the characters that such names have.
 package command
 
-// Spec says what a command is for.
-type Spec struct {
-	Name  string
-	Usage string // after /promobot
-	About string
-	// Reads says that it changes nothing, so that whoever can read may ask.
-	Reads bool
+import (
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+// The commands, by name.
+const (
+	NameHelp     = "help"
+	NameStatus   = "status"
+	NamePlan     = "plan"
+	NamePromote  = "promote"
+	NameRetry    = "retry"
+	NameRollback = "rollback"
+	NameHold     = "hold"
+	NameResume   = "resume"
+	NameApprove  = "approve"
+	NameMerge    = "merge"
+	NameSkip     = "skip"
+	NameCancel   = "cancel"
+	NameRebuild  = "rebuild"
+)
+
+// Everywhere is the pattern of `all`.
+const Everywhere = "*"
+
+// Command is one command of a comment.
+type Command struct {
+	Index int    // among the comment's commands, from 0
+	Line  int    // of the comment, from 1
+	Text  string // the line as it was written, on one line of visible characters, cut to 200
+	Name  string // one of [All]'s; "" when it is none of them
+
+	// Environment is the one it is about; "" where none was named, or where
+	// Environments is set: [Command.NeedsEnvironment].
+	Environment string
+	// Environments is the pattern of those it is about, in which * stands for any
+	// part of a name, [Everywhere] for all; "" for at most one.
+	Environments string
+	Pipeline     string // its key; "" when not said
+	Revision     string // to promote: a commit, cut or whole, or a version; "" for what is offered
+	To           string // what to roll back to; "" for what stood before
+	Until        string // of a hold, as written, for [ParseUntil]; "" until someone resumes
+	Gate         string // to merge past; one that can be passed
+	Reason       string // of a hold, on one line of visible characters, cut to 300
+	Topic        string // the command that help is asked about; "" for all
+	Confirm      bool   // --confirm was said
+
+	// Problem says what is wrong with it and what to write instead, for the
+	// person, in one line of plain text with code between backticks; "" when
+	// nothing is. With a problem nothing but Index, Line, Text and Name is set.
+	Problem string
 }
 
-// All are the commands, in the order in which people meet them.
-var All = []Spec{
-	{"help", "help [COMMAND]", "says what can be commanded here", true},
-	{"status", "status [PIPELINE]", "says where every environment stands, and why", true},
-	{"plan", "plan [PIPELINE]", "says what promobot would do next in every environment", true},
-	{"promote", "promote ENV [REVISION]", "promotes what its upstream offers, even where it was refused before", false},
-	{"retry", "retry [ENV]", "tries again what ended without landing, or was rolled back", false},
-	{"rollback", "rollback ENV [--to REVISION]", "takes the newest landing back by pull request, and holds the environment", false},
-	{"hold", "hold ENV [--until TIME] [REASON…]", "keeps promobot from merging there; ENV may be a pattern (prod-*) or all. TIME is 2h, 3d, 2026-11-23 or 2026-11-23T09:00Z", false},
-	{"resume", "resume ENV", "lifts a hold, and goes on; ENV may be a pattern or all", false},
-	{"approve", "approve [ENV]", "approves exactly what the open pull request would land", false},
-	{"merge", "merge --past GATE [ENV] --confirm", "lets the open pull request pass one of promobot's gates: after, soak, window, kinds, approval", false},
-	{"skip", "skip [ENV]", "closes the open pull request; its revision is not proposed again, something newer will be", false},
-	{"cancel", "cancel [ENV]", "closes the open pull request, of a rollback too; a hold stays", false},
-	{"rebuild", "rebuild [ENV]", "makes the open pull request anew on today's base branch", false},
+// Covers says whether a command is about an environment: the one it names, or
+// those that its pattern matches.
+func (c Command) Covers(environment string) bool {
+	if c.Environments == "" {
+		return c.Environment != "" && c.Environment == environment
+	}
+	matched, err := doublestar.Match(c.Environments, environment)
+	return err == nil && matched
 }
 
-// Find is the command of a name.
+// NeedsEnvironment says that a command is about an environment, or about a
+// promotion's pull request, and names none: on a promotion's pull request that
+// one is meant, elsewhere [Command.NoEnvironment] is the answer.
+func (c Command) NeedsEnvironment() bool {
+	spec, known := Find(c.Name)
+	return known && c.Problem == "" && spec.about != nothing && c.Environment == "" && c.Environments == ""
+}
+
+// NoEnvironment is the problem of a command that needs an environment, or a
+// promotion's pull request, and stands elsewhere.
+func (c Command) NoEnvironment() string {
+	spec, _ := Find(c.Name)
+	if spec.about == pullRequest {
+		return "`" + word + " " + c.Name + "` goes with a promotion's pull request; write it there"
+	}
+	return "name the environment, since this is no promotion's pull request; " + spec.usage()
+}
+
+// NeedsConfirm says that a command is dangerous and was not confirmed: the answer
+// shows what would happen.
+func (c Command) NeedsConfirm() bool {
+	spec, known := Find(c.Name)
+	return known && c.Problem == "" && !c.Confirm && spec.Dangerous != "" && (c.Name != NameRollback || c.Environments != "")
+}
+
+// String is the command as it can be written again: without aliases, each thing
+// it says once, in the order of its usage. It is empty for one with a problem.
+func (c Command) String() string {
+	if c.Problem != "" || c.Name == "" {
+		return ""
+	}
+	words := []string{word, c.Name}
+	about := c.Environment
+	if c.Environments == Everywhere {
+		about = "all"
+	} else if c.Environments != "" {
+		about = c.Environments
+	}
+	for _, w := range []string{c.Topic, about, c.Revision} {
+		if w != "" {
+			words = append(words, w)
+		}
+	}
+	for _, o := range []struct {
+		name  option
+		value string
+	}{{pastOption, c.Gate}, {toOption, c.To}, {untilOption, c.Until}, {pipelineOption, c.Pipeline}} {
+		switch {
+		case o.value == "":
+		case strings.Contains(o.value, " "):
+			words = append(words, string(o.name), `"`+o.value+`"`)
+		default:
+			words = append(words, string(o.name), o.value)
+		}
+	}
+	if c.Confirm {
+		words = append(words, string(confirmOption))
+	}
+	if c.Reason != "" {
+		words = append(words, "--", c.Reason)
+	}
+	return strings.Join(words, " ")
+}
+
+// Confirmed is the command to write to confirm this one.
+func (c Command) Confirmed() string {
+	c.Confirm = true
+	return c.String()
+}
+
+// Changes says whether a command may change something; help, status and plan only
+// tell.
+func (c Command) Changes() bool {
+	spec, known := Find(c.Name)
+	return known && !spec.tells
+}
+
+// Find is a command's description by its name.
 func Find(name string) (Spec, bool) {
 	for _, s := range All {
 		if s.Name == name {
@@ -39,28 +161,16 @@ func Find(name string) (Spec, bool) {
 	return Spec{}, false
 }
 
-// Command is one command of a comment.
-type Command struct {
-	Index int // among the comment's commands, from 0
-	Line  int // of the comment, from 1
-	Text  string
-	Spec
-	// Environment is a name, or for hold and resume a pattern in which * stands for
-	// any part; "" where the pull request says which. All says that all are meant.
-	Environment string
-	All         bool
-	Pipeline    string // "" for all, or the pull request's
-	Revision    string
-	Until       string
-	Gate        string
-	Reason      string
-	Confirmed   bool
-	// Problem says why it cannot be carried out, with what to write instead; "".
-	Problem string
+// names are all commands' names.
+func names() []string {
+	out := make([]string, 0, len(All))
+	for _, s := range All {
+		out = append(out, s.Name)
+	}
+	return out
 }
 
-// Bounds of what is read.
-const (
-	MostCommands = 10
-	mostText     = 500
-)
+// usage is how to write it, as the end of a problem.
+func (s Spec) usage() string {
+	return "write `" + strings.TrimSpace(word+" "+s.Usage) + "`"
+}

@@ -1,293 +1,350 @@
 package command
 
-// Reading: only lines of plain paragraphs and list items count, as GitHub itself
-// reads the Markdown: never code, quotes or HTML, so that whoever talks about a
-// command does not give it.
+// From a line to a command. Rules:
+//
+//   - Names are compared in small letters; a phone writes the first one large.
+//   - Options may stand anywhere, as --option value or --option=value. An unknown
+//     one is a problem, also within a reason: it may be a misspelled limit. What
+//     follows -- is no option.
+//   - An alias is one step: it stands for a command, and never confirms.
 
 import (
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
-	"github.com/yuin/goldmark"
-	"github.com/yuin/goldmark/ast"
-	"github.com/yuin/goldmark/text"
+	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/config"
 )
 
-// word is how a command begins.
-const word = "/promobot"
-
-// mostBody is GitHub's bound of a comment ("Create an issue comment": 65,536).
-const mostBody = 65536 * 4
-
-// Parse reads a comment's commands. Aliases are words of the repository's own that
-// stand for a command with arguments.
-func Parse(body string, aliases map[string]string) []Command {
-	if !strings.Contains(strings.ToLower(body), word) || len(body) > mostBody {
-		return nil
-	}
-	source := []byte(body)
-	var out []Command
-	for _, at := range plainLines(source) {
-		line := strings.TrimSpace(at.text)
-		first, rest, _ := strings.Cut(strings.ReplaceAll(line, "\t", " "), " ")
-		if !strings.EqualFold(first, word) || len(out) == MostCommands {
-			continue
-		}
-		c := parse(strings.TrimSpace(rest), aliases)
-		c.Index, c.Line = len(out), at.number
-		c.Text = cut(line)
-		out = append(out, c)
-	}
-	return out
-}
-
-type plainLine struct {
-	number int
-	text   string
-}
-
-// plainLines are the source lines of paragraphs, in order.
-func plainLines(source []byte) []plainLine {
-	var out []plainLine
-	doc := goldmark.DefaultParser().Parse(text.NewReader(source))
-	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
-		if !entering {
-			return ast.WalkContinue, nil
-		}
-		switch n.Kind() {
-		case ast.KindBlockquote, ast.KindCodeBlock, ast.KindFencedCodeBlock, ast.KindHTMLBlock, ast.KindHeading:
-			return ast.WalkSkipChildren, nil
-		case ast.KindParagraph, ast.KindTextBlock:
-			if hasCode(n) {
-				// A code span can reach over lines: what is in it does not count.
-				source = blank(n, source)
-			}
-			lines := n.Lines()
-			for i := range lines.Len() {
-				s := lines.At(i)
-				out = append(out, plainLine{1 + strings.Count(string(source[:s.Start]), "\n"), string(source[s.Start:s.Stop])})
-			}
-			return ast.WalkSkipChildren, nil
-		}
-		return ast.WalkContinue, nil
-	})
-	return out
-}
-
-func hasCode(n ast.Node) bool {
-	found := false
-	_ = ast.Walk(n, func(c ast.Node, _ bool) (ast.WalkStatus, error) {
-		if c.Kind() == ast.KindCodeSpan || c.Kind() == ast.KindRawHTML {
-			found = true
-			return ast.WalkStop, nil
-		}
-		return ast.WalkContinue, nil
-	})
-	return found
-}
-
-// blank is the source with the contents of a paragraph's code spans and HTML made
-// blanks.
-func blank(n ast.Node, source []byte) []byte {
-	out := slices.Clone(source)
-	erase := func(s text.Segment) {
-		for i := s.Start; i < s.Stop; i++ {
-			if out[i] != '\n' {
-				out[i] = '.'
-			}
-		}
-	}
-	_ = ast.Walk(n, func(c ast.Node, entering bool) (ast.WalkStatus, error) {
-		if !entering {
-			return ast.WalkContinue, nil
-		}
-		switch c := c.(type) {
-		case *ast.CodeSpan:
-			for t := c.FirstChild(); t != nil; t = t.NextSibling() {
-				if s, ok := t.(*ast.Text); ok {
-					erase(s.Segment)
-				}
-			}
-			return ast.WalkSkipChildren, nil
-		case *ast.RawHTML:
-			for i := range c.Segments.Len() {
-				erase(c.Segments.At(i))
-			}
-		}
-		return ast.WalkContinue, nil
-	})
-	return out
-}
+// What is read at most.
+const (
+	// MostCommands is how many commands of one comment are carried out.
+	MostCommands = 10
+	mostLine     = 1000 // bytes of one command
+	mostText     = 200  // characters of the line that are kept
+	mostReason   = 300  // characters
+)
 
 var (
-	environmentName    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
+	environmentName    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`) // as the pipeline file's
 	environmentPattern = regexp.MustCompile(`^[a-z0-9*][a-z0-9*-]{0,39}$`)
-	revisionName       = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+/-]{0,127}$`)
+	pipelineName       = regexp.MustCompile(`^[\p{L}\p{N}_.][\p{L}\p{N}_.@+~=:/-]{0,199}$`)
+	revisionName       = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+:/@-]{0,199}$`)
+	commandName        = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
 )
 
-// flags take a value, or none.
-var flags = map[string]bool{"--pipeline": true, "--to": true, "--until": true, "--past": true, "--confirm": false}
+// Parse finds the commands of a comment, in order; aliases are the pipeline
+// file's ([config.Commands]). At most [MostCommands] of them can be carried out:
+// where there are more, one more stands behind them, with that as its problem.
+func Parse(body string, aliases map[string]string) []Command {
+	var out []Command
+	for i, l := range lines(body) {
+		c := Command{Index: i, Line: l.number, Text: cut(visible(l.text), mostText)}
+		if i == MostCommands {
+			c.Problem = fmt.Sprintf("this one and all below it are not carried out: a comment has at most %d commands", MostCommands)
+			return append(out, c)
+		}
+		out = append(out, parse(c, l.text, aliases))
+	}
+	return out
+}
 
-// parse reads what follows the first word.
-func parse(rest string, aliases map[string]string) Command {
-	fields := strings.Fields(rest)
-	if len(fields) == 0 {
-		fields = []string{"help"}
+// parse reads one line; what is wrong with it leaves nothing else.
+func parse(c Command, text string, aliases map[string]string) Command {
+	blank := c
+	if len(text) > mostLine {
+		blank.Problem = fmt.Sprintf("the line is longer than %d bytes; write less", mostLine)
+		return blank
 	}
-	if alias, is := aliases[strings.ToLower(fields[0])]; is {
-		fields = append(strings.Fields(alias), fields[1:]...)
+	words := strings.Fields(text)[1:]
+	spec, words, problem := named(words, aliases)
+	blank.Name, c.Name = spec.Name, spec.Name
+	if problem == "" {
+		problem = c.read(spec, words)
 	}
-	if len(rest) > mostText {
-		return Command{Problem: fmt.Sprintf("the command is longer than %d characters", mostText)}
+	if problem != "" {
+		blank.Problem = problem
+		return blank
 	}
-	spec, known := Find(strings.ToLower(fields[0]))
-	if !known {
-		return Command{Problem: unknown(fields[0], aliases)}
-	}
-	c := Command{Spec: spec}
-	var words []string
-	for i := 1; i < len(fields); i++ {
-		f := fields[i]
-		if !strings.HasPrefix(f, "--") {
-			words = append(words, f)
-			continue
-		}
-		name, value, has := strings.Cut(f, "=")
-		takes, is := flags[name]
-		switch {
-		case !is:
-			c.Problem = fmt.Sprintf("there is no option %s; write %s %s", cut(name), word, spec.Usage)
-			return c
-		case takes && !has:
-			if i+1 >= len(fields) {
-				c.Problem = fmt.Sprintf("%s needs a value; write %s %s", name, word, spec.Usage)
-				return c
-			}
-			i++
-			value = fields[i]
-		}
-		switch name {
-		case "--pipeline":
-			c.Pipeline = value
-		case "--to":
-			c.Revision = value
-		case "--until":
-			c.Until = value
-		case "--past":
-			c.Gate = strings.ToLower(value)
-		case "--confirm":
-			c.Confirmed = true
-		}
-	}
-	c.arguments(words)
 	return c
 }
 
-// arguments reads what stands in its place.
-func (c *Command) arguments(words []string) {
-	usage := fmt.Sprintf("write %s %s", word, c.Usage)
-	take := func() string {
-		if len(words) == 0 {
-			return ""
+// named finds the command that words begin with, and the words that follow it.
+func named(words []string, aliases map[string]string) (Spec, []string, string) {
+	if len(words) == 0 {
+		words = []string{NameHelp}
+	}
+	name := strings.ToLower(bare(words[0]))
+	if spec, known := Find(name); known {
+		return spec, words[1:], ""
+	}
+	if stands := strings.Fields(aliases[name]); len(stands) > 0 {
+		spec, known := Find(stands[0])
+		switch {
+		case !known:
+			return Spec{}, nil, fmt.Sprintf("the alias %s stands for %s, which is no command; `%s help` shows them", quote(name), quote(stands[0]), word)
+		case slices.Contains(stands, string(confirmOption)):
+			return Spec{}, nil, fmt.Sprintf("the alias %s confirms by itself, which is for a person; take --confirm out of the pipeline file", quote(name))
 		}
-		w := words[0]
-		words = words[1:]
-		return w
+		return spec, slices.Concat(stands[1:], words[1:]), ""
 	}
-	switch c.Name {
-	case "help":
-		c.Reason = take()
-	case "status", "plan":
-		c.Pipeline = take()
-	default:
-		c.Environment = strings.ToLower(take())
-	}
-	many := c.Name == "hold" || c.Name == "resume"
-	if c.All = many && c.Environment == "all"; c.All {
-		c.Environment = "*"
-	}
-	switch {
-	case c.Environment == "":
-		if c.Name == "merge" && c.Gate == "" {
-			c.Problem = "which gate is it to pass? " + usage
-		}
-	case many && !environmentPattern.MatchString(c.Environment), !many && !environmentName.MatchString(c.Environment):
-		c.Problem = fmt.Sprintf("%s is no environment; %s", cut(c.Environment), usage)
-		return
-	}
-	if c.Name == "promote" && len(words) > 0 {
-		c.Revision = take()
-	}
-	if c.Name == "hold" || c.Name == "rollback" {
-		c.Reason, words = strings.Join(words, " "), nil
-	}
-	switch {
-	case c.Problem != "":
-	case c.Revision != "" && !revisionName.MatchString(c.Revision):
-		c.Problem = fmt.Sprintf("%s is no revision; %s", cut(c.Revision), usage)
-	case len(words) > 0:
-		c.Problem = fmt.Sprintf("%s is one word too many; %s", cut(words[0]), usage)
-	}
-}
-
-// unknown says that there is no such command, and which was probably meant.
-func unknown(name string, aliases map[string]string) string {
-	known := make([]string, 0, len(All)+len(aliases))
-	for _, s := range All {
-		known = append(known, s.Name)
-	}
+	problem := quote(words[0]) + " is no command"
+	known := names()
 	for a := range aliases {
-		known = append(known, a)
+		if commandName.MatchString(a) {
+			known = append(known, a)
+		}
 	}
 	slices.Sort(known)
-	text := fmt.Sprintf("there is no command %s", cut(name))
-	if near := nearest(strings.ToLower(name), known); near != "" {
-		return text + "; did you mean " + near + "?"
-	}
-	return text + "; " + word + " help lists them all"
-}
-
-// nearest is the word that is the fewest edits away, if that is few; "" else.
-func nearest(name string, known []string) string {
-	best, most := "", max(1, len(name)/3)
-	for _, k := range known {
-		if d := distance(name, k); d <= most && (best == "" || d < most) {
-			best, most = k, d
+	if near := config.Nearest(name, known); near != "" {
+		problem += "; did you mean `" + near + "`?"
+		if spec, isCommand := Find(near); isCommand {
+			return Spec{}, nil, problem + " " + sentence(spec.usage())
 		}
+		return Spec{}, nil, problem
 	}
-	return best
+	return Spec{}, nil, problem + "; `" + word + " help` shows them"
 }
 
-// distance counts the letters to insert, delete or replace.
-func distance(a, b string) int {
-	if len(a) > 40 {
-		return len(a)
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		last := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
+// read fills what the words after the name say; "" or the problem.
+func (c *Command) read(spec Spec, words []string) string {
+	wrong := func(format string, a ...any) string { return fmt.Sprintf(format, a...) + "; " + spec.usage() }
+	var reason []string
+	seen := map[option]bool{}
+	slots, options := spec.words, true
+	for len(words) > 0 {
+		w := words[0]
+		words = words[1:]
+		name, value, given, isOption := optionOf(w, spec)
+		switch {
+		case options && w == "--":
+			options = false
+			continue
+		case options && isOption:
+			if !slices.Contains(spec.options, name) {
+				return wrong("%s", unknownOption(w, spec))
 			}
-			last, row[j] = row[j], min(row[j]+1, row[j-1]+1, last+cost)
+			if seen[name] {
+				return wrong("%s stands there twice", name)
+			}
+			seen[name] = true
+			if name == confirmOption {
+				if given {
+					return wrong("%s takes no value", name)
+				}
+				c.Confirm = true
+				continue
+			}
+			if value, words = valueOf(name, value, given, words); value == "" {
+				return wrong("%s lacks its value", name)
+			}
+			if problem := c.set(name, value); problem != "" {
+				return wrong("%s", problem)
+			}
+			continue
+		case len(slots) == 0:
+			return wrong("%s is too much", quote(w))
+		case slots[0] == reasonWords:
+			reason = append(reason, w)
+			continue
 		}
+		if problem := c.fill(slots[0], w); problem != "" {
+			return wrong("%s", problem)
+		}
+		slots = slots[1:]
 	}
-	return row[len(b)]
+	c.Reason = cut(visible(strings.Join(reason, " ")), mostReason)
+	if slices.Contains(spec.options, pastOption) && c.Gate == "" {
+		_, gates := promotion.Passable("")
+		return wrong("name the gate to pass, one of %s", strings.Join(gates, ", "))
+	}
+	return ""
 }
 
-// cut bounds a text that is repeated to its author.
-func cut(s string) string {
-	r := []rune(s)
-	if len(r) > 80 {
-		return string(r[:79]) + "…"
+// optionOf takes an option apart. Phones make one long dash of two.
+func optionOf(w string, spec Spec) (name option, value string, given, is bool) {
+	head, value, given := strings.Cut(w, "=")
+	head = strings.ToLower(head)
+	if strings.HasPrefix(head, "--") && len(head) > 2 {
+		return option(head), value, given, true
+	}
+	for _, dash := range []string{"—", "–"} {
+		if rest, long := strings.CutPrefix(head, dash); long && slices.Contains(spec.options, option("--"+rest)) {
+			return option("--" + rest), value, given, true
+		}
+	}
+	return "", "", false, false
+}
+
+func unknownOption(w string, spec Spec) string {
+	head, _, _ := strings.Cut(w, "=")
+	problem := quote(head) + " is no option of `" + spec.Name + "`"
+	var known []string
+	for _, o := range spec.options {
+		known = append(known, string(o))
+	}
+	if near := config.Nearest(head, known); near != "" {
+		return problem + ", did you mean `" + near + "`?"
+	}
+	if slices.Contains(spec.words, reasonWords) {
+		return problem + ", put -- before words of a reason that begin with dashes"
+	}
+	return problem
+}
+
+var quotes = map[string]string{`"`: `"`, `'`: `'`, "“": "”", "„": "“", "‘": "’", "`": "`"}
+
+// valueOf takes an option's value from the words that follow it: one word, a
+// quoted text, or, for a time, a day and its hour.
+func valueOf(name option, value string, given bool, words []string) (string, []string) {
+	if !given {
+		if len(words) == 0 || strings.HasPrefix(words[0], "--") {
+			return "", words
+		}
+		value, words = words[0], words[1:]
+	}
+	for begin, end := range quotes {
+		inner, quoted := strings.CutPrefix(value, begin)
+		if !quoted {
+			continue
+		}
+		for i := 0; i <= len(words); i++ {
+			whole := strings.Join(slices.Concat([]string{inner}, words[:i]), " ")
+			if text, closed := strings.CutSuffix(whole, end); closed {
+				return strings.TrimSpace(text), words[i:]
+			}
+		}
+	}
+	if name == untilOption && len(words) > 0 && takesClock(value) && clockTime.MatchString(words[0]) {
+		value, words = value+" "+words[0], words[1:]
+	}
+	return value, words
+}
+
+// set is an option's value.
+func (c *Command) set(name option, value string) (problem string) {
+	switch name {
+	case toOption:
+		c.To, problem = revision(value)
+	case untilOption:
+		if _, err := readUntil(value); err != nil {
+			return err.Error()
+		}
+		c.Until = value
+	case pastOption:
+		gate := strings.ToLower(bare(value))
+		known, gates := promotion.Passable(gate)
+		if !known {
+			problem = quote(value) + " is no gate that can be passed, which are " + strings.Join(gates, ", ")
+			if near := config.Nearest(gate, gates); near != "" {
+				problem += "; did you mean `" + near + "`?"
+			}
+			return problem
+		}
+		c.Gate = gate
+	case pipelineOption:
+		if c.Pipeline != "" {
+			return "the pipeline stands there twice"
+		}
+		c.Pipeline, problem = pipeline(value)
+	case confirmOption: // takes no value
+	}
+	return problem
+}
+
+// fill is a word's meaning.
+func (c *Command) fill(s slot, w string) (problem string) {
+	switch s {
+	case oneEnvironment, environmentOrAll, environmentGlob:
+		return c.setEnvironment(s, strings.ToLower(bare(w)), w)
+	case revisionWord:
+		c.Revision, problem = revision(w)
+	case pipelineWord:
+		if c.Pipeline != "" {
+			return "the pipeline stands there twice"
+		}
+		c.Pipeline, problem = pipeline(w)
+	case topicWord:
+		topic := strings.ToLower(strings.TrimPrefix(bare(w), word))
+		if _, known := Find(topic); !known {
+			problem = quote(w) + " is no command"
+			if near := config.Nearest(topic, names()); near != "" {
+				problem += "; did you mean `" + near + "`?"
+			}
+			return problem
+		}
+		c.Topic = topic
+	case reasonWords: // gathered as they stand
+	}
+	return problem
+}
+
+func (c *Command) setEnvironment(s slot, name, written string) string {
+	switch {
+	case s != oneEnvironment && (name == "all" || name == Everywhere):
+		c.Environments = Everywhere
+	case environmentName.MatchString(name):
+		c.Environment = name
+	case strings.Contains(name, "*") && s != environmentGlob:
+		return quote(written) + " is a pattern; name one environment"
+	case environmentPattern.MatchString(name):
+		c.Environments = strings.ReplaceAll(name, "**", "*")
+		for strings.Contains(c.Environments, "**") {
+			c.Environments = strings.ReplaceAll(c.Environments, "**", "*")
+		}
+	default:
+		return quote(written) + " is no environment's name, which has at most 40 of a-z, 0-9 and -"
+	}
+	return ""
+}
+
+func revision(w string) (string, string) {
+	r := bare(w)
+	if !revisionName.MatchString(r) || strings.Contains(r, "..") {
+		return "", quote(w) + " is neither a commit nor a version"
+	}
+	return r, ""
+}
+
+func pipeline(w string) (string, string) {
+	p := bare(w)
+	if !pipelineName.MatchString(p) {
+		return "", quote(w) + " is no pipeline's name"
+	}
+	return p, ""
+}
+
+// bare is a word without the backticks that people put around names.
+func bare(w string) string { return strings.Trim(w, "`") }
+
+// quote is a person's word in a problem: visible, short, and no code.
+func quote(w string) string {
+	return `"` + cut(strings.NewReplacer("`", "", `"`, "").Replace(visible(w)), 60) + `"`
+}
+
+// visible makes one line of visible characters.
+func visible(s string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsGraphic(r), r == unicode.ReplacementChar:
+			return -1
+		}
+		return r
+	}, s))
+}
+
+// cut keeps the first n characters.
+func cut(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return strings.TrimSpace(string(r[:n-1])) + "…"
 	}
 	return s
 }
+
+// sentence begins with a capital letter.
+func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

@@ -1,52 +1,104 @@
 package command
 
-// Rights: by the role that someone has in the repository, or by a team. Custom
-// roles count as what GitHub folds them into, and never as maintain.
+// Who may say what. Rules:
+//
+//   - A role counts as what GitHub folds it into, unless it is one of GitHub's own
+//     and folds into just that: so a custom role counts as read, write or admin,
+//     and never as maintain.
+//   - What is not known is not allowed.
+//   - A bot counts only where the pipeline file names it, and needs the right, too.
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/promotion/config"
 )
 
-// roles from the least to the most ("Repository roles for an organization",
-// GitHub Docs).
-var roles = []string{"none", "read", "triage", "write", "maintain", "admin"}
-
-// Need is what a command about an environment asks for: what the pipeline file
-// says of the command and of the environment, the higher of two roles. Commands
-// that change nothing ask for being able to read.
-func Need(c Command, commands config.Commands, environment config.Right) []config.Right {
-	if c.Reads {
-		return []config.Right{{Role: "read"}}
-	}
-	own, said := commands.Rights[c.Name]
-	switch {
-	case said && environment != (config.Right{}):
-		return []config.Right{own, environment}
-	case said:
-		return []config.Right{own}
-	case environment != (config.Right{}):
-		return []config.Right{environment}
-	}
-	return []config.Right{{Role: "write"}}
+// ranks are the roles, the least first, with what GitHub folds each into ("Get
+// repository permissions for a user", REST API documentation).
+var ranks = []struct{ role, folded string }{
+	{"read", "read"}, {"triage", "read"}, {"write", "write"}, {"maintain", "write"}, {"admin", "admin"},
 }
 
-// Has says whether a role is enough.
-func Has(p promotion.Permission, need string) bool {
-	have := p.Role
-	if !slices.Contains(roles, have) { // a custom role
-		have = p.Folded
-	}
-	return slices.Index(roles, have) >= slices.Index(roles, need) && slices.Contains(roles, need)
+// none is below all roles.
+const none = -1
+
+// Author is who wrote a comment.
+type Author struct {
+	Login string
+	Bot   bool // a bot or an App
 }
 
-// Denied is what is answered to someone who may not.
-func Denied(need config.Right) string {
+// Need is the right that a command asks for: what the pipeline file says of the
+// command, else read for those that only tell, else the environment's, else write
+// ([config.Commands.Asks]). environment is the [config.Environment]'s; the zero
+// right stands for none. A command about several environments needs the right of
+// each.
+func Need(c Command, commands config.Commands, environment config.Right) config.Right {
+	if _, said := commands.Rights[c.Name]; !said && !c.Changes() {
+		return config.Right{Role: "read"}
+	}
+	return commands.Asks(c.Name, environment)
+}
+
+// Allowed says whether an author may give a command that asks for need, and when
+// not, why, as a sentence for people. inTeam says whether the author is in the
+// team that need names; it is asked only where one is named. An error means that
+// this could not be found out now: it is neither yes nor no. A refusal
+// (*promotion.RefusedError), that promobot may not see the team, is a no.
+func Allowed(need config.Right, who Author, permission promotion.Permission, commands config.Commands, inTeam func() (bool, error)) (bool, string, error) {
+	if who.Bot && !slices.ContainsFunc(commands.Bots, func(b string) bool { return strings.EqualFold(b, who.Login) }) {
+		return false, "bots are not listened to unless `commands.bots` in " + config.Path + " names them", nil
+	}
 	if need.Team != "" {
-		return fmt.Sprintf("that asks for a member of %s", need.Team)
+		member, err := inTeam()
+		var refused *promotion.RefusedError
+		switch {
+		case errors.As(err, &refused):
+			return false, fmt.Sprintf("it asks for the team %s, of which promobot cannot see who is in it: %s", need.Team, refused.Reason), nil
+		case err != nil:
+			return false, "", fmt.Errorf("asking who is in the team %s: %w", need.Team, err)
+		case !member:
+			return false, fmt.Sprintf("it asks for someone in the team %s", need.Team), nil
+		}
+		return true, "", nil
 	}
-	return fmt.Sprintf("that asks for the role %s in this repository", need.Role)
+	has, asked := rank(permission), roleRank(need.Role)
+	if asked == none || has < asked {
+		return false, fmt.Sprintf("it asks for the role %s in this repository; %s has %s", need, who.Login, roleName(permission)), nil
+	}
+	return true, "", nil
+}
+
+// rank is how much a permission is; none where it is none that is known.
+func rank(p promotion.Permission) int {
+	if r := roleRank(p.Role); r != none && ranks[r].folded == p.Folded {
+		return r
+	}
+	return roleRank(p.Folded)
+}
+
+func roleRank(role string) int {
+	for i, r := range ranks {
+		if r.role == role {
+			return i
+		}
+	}
+	return none
+}
+
+// roleName is a permission for people.
+func roleName(p promotion.Permission) string {
+	switch r := rank(p); {
+	case r == none:
+		return "none"
+	case p.Role == "" || p.Role == ranks[r].role:
+		return ranks[r].role
+	default:
+		return fmt.Sprintf("%s, which counts as %s", visible(cut(p.Role, 60)), ranks[r].role)
+	}
 }

@@ -6,6 +6,7 @@ package reconcile
 // crash in between changes nothing about that.
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,7 @@ func (r *Reconciler) Command(ctx context.Context, comments []int64) error {
 type commented struct {
 	promotion.Comment
 	commands []command.Command
+	who      command.Author
 	right    promotion.Permission
 	teams    map[string]bool
 	settings config.Commands
@@ -101,6 +103,7 @@ func (r *Reconciler) hear(ctx context.Context, v *view, in *commented) (ignored 
 	if in.Bot && !slices.Contains(in.settings.Bots, in.Author) {
 		return true, nil
 	}
+	in.who = command.Author{Login: in.Author, Bot: in.Bot}
 	if err := r.github.React(ctx, in.ID, "eyes"); err != nil && !errors.Is(err, promotion.ErrNotFound) {
 		return false, fmt.Errorf("react to it: %w", err)
 	}
@@ -148,13 +151,14 @@ func (r *Reconciler) obeyOne(ctx context.Context, v *view, in *commented, c comm
 		return deny("it was written more than an hour ago, at %s; write it again if it is still meant", in.Created.UTC().Format("15:04 UTC"))
 	}
 	switch {
-	case c.Name == "help":
-		return r.help(in, c), entries, nil
+	case c.Name == command.NameHelp:
+		out.Done, out.Markdown = true, command.Help(c.Topic)
+		return out, entries, nil
 	case len(v.problems) > 0:
 		return deny("the pipeline file has to be mended first: %s", v.problems[0].Error())
-	case c.Reads:
-		if need, ok, err := r.may(ctx, in, c, config.Right{}); err != nil || !ok {
-			out, es, _ := deny("%s", command.Denied(need))
+	case !c.Changes():
+		if why, err := r.denied(ctx, in, c, config.Right{}); err != nil || why != "" {
+			out, es, _ := deny("%s", why)
 			return out, es, err
 		}
 		return r.status(v, c), entries, nil
@@ -162,7 +166,7 @@ func (r *Reconciler) obeyOne(ctx context.Context, v *view, in *commented, c comm
 	until := time.Time{}
 	if c.Until != "" {
 		var err error
-		if until, err = command.ParseUntil(c.Until, s.Now); err != nil && !heard {
+		if until, err = command.ParseUntil(c.Until, s.Now, time.UTC); err != nil && !heard {
 			return deny("%s", err)
 		}
 	}
@@ -171,18 +175,18 @@ func (r *Reconciler) obeyOne(ctx context.Context, v *view, in *commented, c comm
 		return deny("%s", why)
 	}
 	for _, o := range meant {
-		need, ok, err := r.may(ctx, in, c, o.Config.Right)
+		why, err := r.denied(ctx, in, c, o.Config.Right)
 		if err != nil {
 			return out, nil, err
 		}
-		if !ok && !heard {
-			return deny("%s: %s", o.Key, command.Denied(need))
+		if why != "" && !heard {
+			return deny("%s: %s", o.Key, why)
 		}
 	}
 	order := promotion.Order{
-		Do: c.Name, By: in.Author, Comment: in.ID, Index: c.Index, Revision: c.Revision, Until: until, Gate: c.Gate, Reason: c.Reason,
+		Do: c.Name, By: in.Author, Comment: in.ID, Index: c.Index, Revision: cmp.Or(c.Revision, c.To), Until: until, Gate: c.Gate, Reason: c.Reason,
 	}
-	if says := unconfirmed(s, meant, c); says != "" && !heard {
+	if says := unconfirmed(meant, c); says != "" && !heard {
 		return deny("%s", says)
 	}
 	out.Done = true
@@ -211,113 +215,88 @@ func (r *Reconciler) obeyOne(ctx context.Context, v *view, in *commented, c comm
 	return out, entries, nil
 }
 
-// may says whether the author has all that a command asks for.
-func (r *Reconciler) may(ctx context.Context, in *commented, c command.Command, environment config.Right) (need config.Right, ok bool, err error) {
-	for _, need := range command.Need(c, in.settings, environment) {
-		if need.Team == "" {
-			if !command.Has(in.right, need.Role) {
-				return need, false, nil
-			}
-			continue
-		}
+// denied says why the author may not give a command about an environment; ""
+// when they may.
+func (r *Reconciler) denied(ctx context.Context, in *commented, c command.Command, environment config.Right) (string, error) {
+	need := command.Need(c, in.settings, environment)
+	allowed, why, err := command.Allowed(need, in.who, in.right, in.settings, func() (bool, error) {
 		member, known := in.teams[need.Team]
-		if !known {
-			if member, err = r.github.InTeam(ctx, in.Author, need.Team); err != nil {
-				return need, false, fmt.Errorf("read whether @%s is in %s: %w", in.Author, need.Team, err)
-			}
+		if known {
+			return member, nil
+		}
+		member, err := r.github.InTeam(ctx, in.Author, need.Team)
+		if err == nil {
 			in.teams[need.Team] = member
 		}
-		if !member {
-			return need, false, nil
-		}
+		return member, err
+	})
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("read whether @%s is in %s: %w", in.Author, need.Team, err)
+	case allowed:
+		return "", nil
 	}
-	return config.Right{}, true, nil
+	return why, nil
 }
 
 // meantBy are the environments that a command is about: those it names, or those
 // of the pull request it stands on.
 func meantBy(s *promotion.Snapshot, issue int, c command.Command) (meant []*promotion.Observed, why string) {
+	here := func(o *promotion.Observed) bool {
+		p := o.Ledger.State.UnderWay()
+		return p != nil && p.PullRequest == issue && issue != 0
+	}
 	var names []string
+	own := map[string]bool{} // pipelines of the pull request it stands on
 	for i := range s.Environments {
 		o := &s.Environments[i]
-		p := o.Ledger.State.UnderWay()
-		here := p != nil && p.PullRequest == issue && issue != 0
 		if !o.Config.Present || o.Config.Managed || c.Pipeline != "" && c.Pipeline != o.Key.Pipeline && c.Pipeline != o.Pipeline.Title {
 			continue
 		}
 		if !slices.Contains(names, o.Key.Environment) {
 			names = append(names, o.Key.Environment)
 		}
-		switch {
-		case c.Environment == "" && here, c.Environment != "" && config.MatchesName(c.Environment, o.Key.Environment):
+		if here(o) {
+			own[o.Key.Pipeline] = true
+		}
+		if c.NeedsEnvironment() && here(o) || c.Covers(o.Key.Environment) {
 			meant = append(meant, o)
 		}
 	}
-	if len(meant) > 1 && c.Environment != "" && c.Pipeline == "" && c.Name != "hold" && c.Name != "resume" {
+	if c.Environments == "" && c.Environment != "" && c.Pipeline == "" && len(meant) > 1 {
 		// On a promotion's pull request its pipeline is understood.
-		var own []*promotion.Observed
-		for _, o := range meant {
-			for i := range s.Environments {
-				x := &s.Environments[i]
-				if p := x.Ledger.State.UnderWay(); p != nil && p.PullRequest == issue && issue != 0 && x.Key.Pipeline == o.Key.Pipeline {
-					own = append(own, o)
-					break
-				}
-			}
+		all := len(meant)
+		first := meant[0]
+		meant = slices.DeleteFunc(meant, func(o *promotion.Observed) bool { return !own[o.Key.Pipeline] })
+		if len(meant) != 1 {
+			return nil, fmt.Sprintf("%s is in %d pipelines; say which, as --pipeline %s", c.Environment, all, first.Key.Pipeline)
 		}
-		if len(own) == 1 {
-			return own, ""
-		}
-		return nil, fmt.Sprintf("%s is in %d pipelines; say which by --pipeline, as --pipeline %s", c.Environment, len(meant), meant[0].Pipeline.Title)
 	}
 	switch {
 	case len(meant) > 0:
 		return meant, ""
-	case c.Environment == "":
-		return nil, "say which environment is meant: this is no pull request of promobot's that is open"
+	case c.NeedsEnvironment():
+		return nil, c.NoEnvironment()
 	case len(names) == 0:
 		return nil, "there is no such pipeline"
 	}
-	return nil, fmt.Sprintf("there is no environment %s; there are %s", c.Environment, strings.Join(names, ", "))
+	return nil, fmt.Sprintf("there is no such environment; there are %s", strings.Join(names, ", "))
 }
 
 // unconfirmed says what a dangerous command would do, until it is confirmed.
-func unconfirmed(s *promotion.Snapshot, meant []*promotion.Observed, c command.Command) string {
-	if c.Confirmed {
+func unconfirmed(meant []*promotion.Observed, c command.Command) string {
+	if !c.NeedsConfirm() {
 		return ""
 	}
-	switch {
-	case c.Name == "merge" && c.Gate != "":
-		o := meant[0]
-		if p := o.Ledger.State.UnderWay(); p != nil {
-			return fmt.Sprintf("#%d would be merged without waiting for the gate %s, and this is recorded with your name; add --confirm", p.PullRequest, c.Gate)
-		}
-	case c.Name == "rollback" && len(meant) > 1:
-		names := make([]string, len(meant))
-		for i, o := range meant {
-			names[i] = o.Key.String()
-		}
-		return fmt.Sprintf("%d environments would be rolled back: %s; add --confirm", len(meant), strings.Join(names, ", "))
+	names := make([]string, len(meant))
+	for i, o := range meant {
+		names[i] = o.Key.String()
 	}
-	return ""
-}
-
-// help lists the commands.
-func (r *Reconciler) help(in *commented, c command.Command) texts.AnsweredCommand {
-	out := texts.AnsweredCommand{Text: c.Text, Done: true}
-	for _, spec := range command.All {
-		if c.Reason == "" || c.Reason == spec.Name {
-			out.Help = append(out.Help, texts.HelpRow{Usage: spec.Usage, About: spec.About})
-		}
+	what := "rolled back"
+	if c.Name == command.NameMerge {
+		what = "merged without waiting for the gate " + c.Gate + ", and that is recorded with your name"
 	}
-	for alias, means := range in.settings.Aliases {
-		out.Help = append(out.Help, texts.HelpRow{Usage: alias, About: "stands for " + means})
-	}
-	slices.SortStableFunc(out.Help[min(len(out.Help), len(command.All)):], func(a, b texts.HelpRow) int { return strings.Compare(a.Usage, b.Usage) })
-	if len(out.Help) == 0 {
-		out.Done, out.Says = false, []string{"there is no such command; /promobot help lists them all"}
-	}
-	return out
+	return fmt.Sprintf("%s would be %s; to do so, write: %s", strings.Join(names, ", "), what, c.Confirmed())
 }
 
 // status says where every environment stands; plan, only what would happen next.

@@ -25,8 +25,8 @@ type AnsweredCommand struct {
 	Says []string // sentences, one for each environment
 	// Status, when set, is shown as a table.
 	Status []StatusRow
-	// Help, when set, are commands with what they do.
-	Help []HelpRow
+	// Markdown, when set, is shown as it is: promobot's own help.
+	Markdown string
 }
 
 // StatusRow is one environment.
@@ -37,9 +37,6 @@ type StatusRow struct {
 	Reason      string
 	PullRequest int
 }
-
-// HelpRow is one command.
-type HelpRow struct{ Usage, About string }
 
 // mostAnswered is how many rows a table shows; GitHub cuts comments at 65,536 characters.
 const mostAnswered = 100
@@ -66,11 +63,8 @@ func AnswerTo(a Answer) string {
 			fmt.Fprintf(&b, "- %s\n", said(s, a.Repository, 0))
 		}
 		statusTable(&b, a.Repository, c.Status)
-		for i, h := range c.Help {
-			if i == 0 {
-				b.WriteString("\n| command | what it does |\n| --- | --- |\n")
-			}
-			fmt.Fprintf(&b, "| %s | %s |\n", cell("/promobot "+h.Usage), inline(h.About))
+		if c.Markdown != "" {
+			b.WriteString("\n" + c.Markdown + "\n")
 		}
 	}
 	return cut(b.String(), 65_000)

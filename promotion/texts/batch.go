@@ -214,7 +214,7 @@ func member(p Promotion) string {
 func rebuilds(p Promotion, room int) []string {
 	var lines []string
 	for _, a := range p.State.Attempts[max(0, len(p.State.Attempts)-room):] {
-		lines = append(lines, fmt.Sprintf("Built anew %s UTC: %s (%s → %s).", moment(a.Time), said(a.Why, p.Repository, 0), commit(p.Repository, a.From), commit(p.Repository, a.To)))
+		lines = append(lines, fmt.Sprintf("Built anew %s UTC: %s (%s → %s).", moment(a.Time), said(a.Why, p.Repository, p.State.PullRequest), commit(p.Repository, a.From), commit(p.Repository, a.To)))
 	}
 	return lines
 }
