@@ -4,7 +4,9 @@ package githubsim
 // issue comments; for reactions).
 
 import (
+	"errors"
 	"maps"
+	"net/http"
 	"slices"
 	"time"
 )
@@ -146,6 +148,9 @@ func (s *Server) createComment(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	if err := mayWriteOn(c, i); err != nil {
+		return reply{}, err
+	}
 	if i.locked && c.repo.roleOf(c.actor) < RoleWrite && c.who.installation() == nil {
 		return reply{}, forbidden("Unable to create comment because issue is locked.")
 	}
@@ -168,6 +173,15 @@ func (s *Server) addComment(i *issue, author *user, body string) *comment {
 	return m
 }
 
+// mayWriteOn refuses an App that may write to pull requests alone where there is
+// none ("Permissions required for GitHub Apps").
+func mayWriteOn(c *call, i *issue) error {
+	if c.who.installation() != nil && i.pull == nil && !c.who.token.allows(writes("issues")) {
+		return notForIntegration()
+	}
+	return nil
+}
+
 // mayEdit refuses those who neither wrote a comment nor have write access.
 func mayEdit(c *call, m *comment) error {
 	if m.author == c.actor {
@@ -184,7 +198,7 @@ func (s *Server) updateComment(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	if err := mayEdit(c, m); err != nil {
+	if err := errors.Join(mayWriteOn(c, m.issue), mayEdit(c, m)); err != nil {
 		return reply{}, err
 	}
 	body, err := commentBody(c)
@@ -202,7 +216,7 @@ func (s *Server) deleteComment(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	if err := mayEdit(c, m); err != nil {
+	if err := errors.Join(mayWriteOn(c, m.issue), mayEdit(c, m)); err != nil {
 		return reply{}, err
 	}
 	i := m.issue
@@ -254,6 +268,12 @@ func (s *Server) reactionsJSON(url string, list []*reaction) obj {
 func onComment(s *Server, f func(*call, *[]*reaction) (reply, error)) handler {
 	return func(c *call) (reply, error) {
 		m, err := s.comment(c)
+		if err != nil {
+			return reply{}, err
+		}
+		if c.r != nil && c.r.Method != http.MethodGet {
+			err = mayWriteOn(c, m.issue)
+		}
 		if err != nil {
 			return reply{}, err
 		}

@@ -190,12 +190,12 @@ func (r *Repository) React(ctx context.Context, id int64, reaction string) error
 // onIssues says what is missing where the App may write to pull requests, but
 // not to issues: GitHub says no more than that it may not.
 func (r *Repository) onIssues(ctx context.Context, err error) error {
-	var refused *promotion.RefusedError
+	var refused, lacks *promotion.RefusedError
 	if !errors.As(explain("", err), &refused) {
 		return err
 	}
-	if lacks := r.may(ctx, refused.Reason, issuesGranted, "write", "comment on issues", "issues"); errors.As(lacks, new(*promotion.RefusedError)) {
-		return lacks
+	if !errors.As(r.may(ctx, "", issuesGranted, "write", "comment on issues", "issues"), &lacks) {
+		return err
 	}
-	return err
+	return &promotion.RefusedError{Reason: refused.Reason + "; " + lacks.Reason}
 }

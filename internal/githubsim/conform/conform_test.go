@@ -98,6 +98,12 @@ func TestRequests(t *testing.T) {
 		{name: "literal before parameter", request: request("GET", repo+"/commits/a/b/check-runs?check_name=x&filter=latest", "")},
 		{name: "escaped segment", request: request("GET", repo+"/branches/a%2Fb/protection", "")},
 		{name: "comparison", request: request("GET", repo+"/compare/a/b...c/d?per_page=1", "")},
+		{name: "runs since a time", request: request("GET", repo+"/actions/runs?created=%3E%3D2026-03-02T09:00:00Z", "")},
+		{name: "runs in a range", request: request("GET", repo+"/actions/runs?created=2026-03-02..*", "")},
+		{
+			name: "runs since no time", request: request("GET", repo+"/actions/runs?created=%3E%3Dyesterday", ""),
+			want: []string{`request GET /repos/{owner}/{repo}/actions/runs (/repos/o/r/actions/runs) at query parameter created: "yesterday": string doesn't match the format "date-time" (string doesn't match pattern "^[0-9]{4}-(0[1-9]|10|11|12)-(0[1-9]|[12][0-9]|3[01])T([0-1][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?(Z|(\+|-)[0-9]{2}:[0-9]{2})$")`},
+		},
 		{
 			name: "misspelled query parameter", request: request("GET", repo+"/pulls?stat=all", ""),
 			want: []string{`request GET /repos/{owner}/{repo}/pulls (/repos/o/r/pulls) at query parameter stat: "stat" is not in GitHub's description`},
