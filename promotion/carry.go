@@ -145,6 +145,11 @@ func open(s *Snapshot, o *Observed, p state.Promotion) Decision {
 		np.Rebuild++
 		np.Expected = o.Content.Expected
 		return move(s, o, p, np, nil, "the pipeline file says commits: verified now")
+	case o.Ledger.State.Wish != nil && o.Ledger.State.Wish.Do == WishRebuild:
+		np := p
+		np.Rebuild++
+		np.Expected = o.Content.Expected
+		return move(s, o, p, np, nil, fmt.Sprintf("@%s asked for it", o.Ledger.State.Wish.By))
 	case newHold(o, p):
 		np := p
 		np.Rebuild++
@@ -181,9 +186,13 @@ func move(s *Snapshot, o *Observed, p, np state.Promotion, offer *Offer, why str
 		ID: p.ID, Revision: p.Revision, Origin: p.Origin, Attempt: p.Attempt,
 		From: p.From, Landing: p.Landing, Others: p.Others, Read: p.Read, Commit: p.Commit, Head: p.Head(),
 	}
+	before := previous(o)
+	if before.Wish != nil && before.Wish.Do == WishRebuild {
+		before.Wish = nil
+	}
 	return Decision{
 		Standing: Waiting, Reason: why, Offer: offer,
-		Action: Claim{Promotion: np, Previous: o.Ledger.State.Clone(), Moves: true, Why: why},
+		Action: Claim{Promotion: np, Previous: before, Moves: true, Why: why},
 	}
 }
 

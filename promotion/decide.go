@@ -188,8 +188,8 @@ func newUpstreams(s *Snapshot, o *Observed) (Decision, bool) {
 }
 
 // liftHold lifts the hold of a landing that a person has since replaced.
-func liftHold(_ *Snapshot, o *Observed) (Decision, bool) {
-	if o.Ledger.State.Hold == nil || !lifted(o) {
+func liftHold(s *Snapshot, o *Observed) (Decision, bool) {
+	if o.Ledger.State.Hold == nil || !lifted(o) || pending(s, o) {
 		return Decision{}, false
 	}
 	st := o.Ledger.State.Clone()
@@ -289,12 +289,12 @@ func next(s *Snapshot, o *Observed) Decision {
 				d.Standing, d.Reason = Stopped, g.Text
 				return d
 			}
-			d.Standing, d.Action = Merging, Deliver{Promotion: newPromotion(s, o, offer, c), Previous: st.Clone(), Why: d.Reason}
+			d.Standing, d.Action = Merging, Deliver{Promotion: newPromotion(s, o, offer, c), Previous: previous(o), Why: d.Reason}
 			return d
 		}
 		// What a person has to look at travels by pull request.
 	}
-	d.Standing, d.Action = Proposed, Claim{Promotion: newPromotion(s, o, offer, c), Previous: st.Clone(), Why: d.Reason}
+	d.Standing, d.Action = Proposed, Claim{Promotion: newPromotion(s, o, offer, c), Previous: previous(o), Why: d.Reason}
 	return d
 }
 
@@ -383,9 +383,11 @@ func newPromotion(s *Snapshot, o *Observed, offer *Offer, c *content.Result) sta
 		Status: state.Claimed, Revision: offer.Landing.Revision, Origin: offer.Landing.Origin, Attempt: 1,
 		From: offer.From, Landing: offer.Landing.Commit, Others: offer.Others, Read: offer.Landing.Read, Expected: c.Expected,
 	}
-	if last := o.Ledger.State.Promotion; last != nil && last.Revision == p.Revision && last.Landing == p.Landing {
-		p.Attempt = last.Attempt + 1
-		p.Cause = last.Reason
+	if n := o.Ledger.State.LastAttempt(p.Revision, p.Landing); n > 0 {
+		p.Attempt = n + 1
+		if last := o.Ledger.State.Promotion; last != nil {
+			p.Cause = last.Reason
+		}
 	}
 	if last := o.Ledger.State.Promotion; last != nil && last.Status == state.Closed && last.Revision != p.Revision && o.Config.Newer == config.NewerSupersedes {
 		p.Supersedes = last.PullRequest
@@ -393,6 +395,13 @@ func newPromotion(s *Snapshot, o *Observed, offer *Offer, c *content.Result) sta
 	p.ID = state.ID(s.Repository.ID, o.Key.Pipeline, o.Key.Environment, p.Revision, p.Landing, p.Attempt)
 	p.Branch = state.Branch(o.Key.Pipeline, o.Key.Environment, p.Revision, p.ID)
 	return p
+}
+
+// previous is the state that a new promotion's entry begins with.
+func previous(o *Observed) state.Environment {
+	st := o.Ledger.State.Clone()
+	st.Remember()
+	return st
 }
 
 // limit lets the oldest offers go first and the rest wait visibly. A batch is

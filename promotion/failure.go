@@ -93,7 +93,10 @@ func unfit(s *Snapshot, o *Observed, l Landing, do config.StepKind) string {
 		}
 		return unsafe(s, o, rec)
 	case config.Repromote:
-		if rec != nil && rec.Commit == l.Commit && rec.Reverts == "" {
+		switch {
+		case rec == nil || rec.Commit != l.Commit:
+			return "a person landed it, so there is no promotion to make again"
+		case rec.Reverts == "":
 			return "what would be promoted again stands already"
 		}
 	case config.Restart, config.Run, config.Halt:
@@ -122,6 +125,11 @@ func unsafe(s *Snapshot, o *Observed, rec *state.Landing) string {
 // fails decides what the failure of the newest landing comes to.
 func fails(s *Snapshot, o *Observed, l Landing, j judgement, w state.Watch, kind config.FailureKind, reason string) (Decision, bool) {
 	f := failureOf(s, o, l, kind, reason)
+	if known := o.Ledger.State.Failure; known == nil || known.Landing != l.Commit {
+		if f.Since = w.Failing; kind == config.TimedOut {
+			f.Since = w.Since.Add(o.Config.Verify.Timeout)
+		}
+	}
 	c := choose(s, o, l, f, j.hint)
 	what := fmt.Sprintf("%s failed its verification: %s", short(l.Revision), f.Reason)
 	if s.Now.Before(c.from) {
@@ -229,7 +237,13 @@ func recovery(s *Snapshot, o *Observed) (Decision, bool) {
 		st.Sequence++
 		text := fmt.Sprintf("%s runs as %d", name, run.ID)
 		return Decision{Standing: Verifying, Reason: text, Action: Append{Kind: state.KindRun, State: st, Sentence: fmt.Sprintf("%s: %s", o.Key, text)}}, true
-	case t.Run == 0 && !t.Sent && s.Now.Sub(t.Time) >= 2*Bound && !step.Run.Idempotent:
+	case t.Run == 0 && !t.Sent && s.Now.Sub(t.Time) >= 2*Bound && step.Run.Idempotent:
+		st := o.Ledger.State.Clone()
+		st.Failure.Steps[len(st.Failure.Steps)-1].Time = s.Now
+		st.Sequence++
+		text := name + " is begun again, since whether it was cannot be told (idempotent: true)"
+		return Decision{Standing: Verifying, Reason: text, Action: Append{Kind: state.KindRun, State: st, Sentence: fmt.Sprintf("%s: %s", o.Key, text)}}, true
+	case t.Run == 0 && !t.Sent && s.Now.Sub(t.Time) >= 2*Bound:
 		return recovered(s, o, "unknown", fmt.Sprintf("whether %s was begun cannot be told", name)), true
 	}
 	d := Decision{Standing: Verifying, Reason: name + " is under way", Until: s.Now.Add(retryDoubt)}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/promobot/promobot/promotion/config"
+	"github.com/promobot/promobot/promotion/content"
 	"github.com/promobot/promobot/state"
 )
 
@@ -30,9 +31,11 @@ func RevertDue(s *Snapshot, o *Observed) *state.Reverts {
 		r.Reason, r.By = fmt.Sprintf("@%s asked for it", st.Wish.By), st.Wish.By
 		return &r
 	}
-	for i := range s.Environments {
-		x := &s.Environments[i]
-		if x == o || x.Key.Pipeline != o.Key.Pipeline || x.Ledger.State == nil || x.Ledger.State.Failure == nil {
+	if rec.Mixed() {
+		return nil // people have a part in it: they say what becomes of it
+	}
+	for _, x := range s.beside(o) {
+		if x == o || x.Ledger.State == nil || x.Ledger.State.Failure == nil {
 			continue
 		}
 		f := x.Ledger.State.Failure
@@ -67,8 +70,7 @@ func (s *Snapshot) along(from, to *Observed) bool {
 // furtherAlong is an environment downstream that still carries a revision as its
 // newest landing; "" when there is none.
 func furtherAlong(s *Snapshot, o *Observed, revision string) string {
-	for i := range s.Environments {
-		y := &s.Environments[i]
+	for _, y := range s.beside(o) {
 		if y.Ledger.State == nil || y.Ledger.State.Landing == nil || !s.along(o, y) {
 			continue
 		}
@@ -123,7 +125,7 @@ func rollback(s *Snapshot, o *Observed) (Decision, bool) {
 	p.Branch = state.Branch(o.Key.Pipeline, o.Key.Environment, p.Revision, p.ID)
 	return Decision{
 		Standing: Proposed, Reason: what,
-		Action: Claim{Promotion: p, Previous: st.Clone(), Why: "rolling back: " + what},
+		Action: Claim{Promotion: p, Previous: previous(o), Why: "rolling back: " + what},
 	}, true
 }
 
@@ -165,6 +167,11 @@ func rollingBack(s *Snapshot, o *Observed, p state.Promotion) Decision {
 		np.Rebuild++
 		np.Expected = o.Content.Expected
 		return move(s, o, p, np, nil, fmt.Sprintf("%s changed the same files", s.Base(o)))
+	case o.Ledger.State.Wish != nil && o.Ledger.State.Wish.Do == WishRebuild:
+		np := p
+		np.Rebuild++
+		np.Expected = o.Content.Expected
+		return move(s, o, p, np, nil, fmt.Sprintf("@%s asked for it", o.Ledger.State.Wish.By))
 	case o.Config.VerifiedCommits && !p.Verified:
 		np := p
 		np.Rebuild++
@@ -173,8 +180,8 @@ func rollingBack(s *Snapshot, o *Observed, p state.Promotion) Decision {
 		return Decision{Standing: Waiting, Reason: "its text is being brought up to date", Action: Advance{Promotion: p, Lease: p.Head()}}
 	}
 	gates := []Gate{{Name: "rollback", Passed: true, Text: fmt.Sprintf("%s is taken back: %s", short(r.Revision), r.Reason)}}
-	if rs := blocked(o.Content.Refused); rs != nil {
-		gates = append(gates, Gate{Name: "conflict", Text: "a person has to finish it: " + refusal(rs)})
+	if clash := clashes(o.Content); clash != "" {
+		gates = append(gates, Gate{Name: "conflict", Text: "a person has to look: " + clash})
 	}
 	gates = append(gates, labelGate(o))
 	for _, g := range gates {
@@ -186,6 +193,20 @@ func rollingBack(s *Snapshot, o *Observed, p state.Promotion) Decision {
 		return Decision{Standing: Proposed, Reason: fmt.Sprintf("#%d waits for a person to merge it (rollback: propose)", p.PullRequest), Gates: gates}
 	}
 	return merging(s, o, p, gates)
+}
+
+// clashes says what of a rollback cannot be done without a person: lines that
+// were changed again since, or files that cannot be read any more.
+func clashes(c *content.Result) string {
+	if rs := blocked(c.Refused); rs != nil {
+		return refusal(rs)
+	}
+	for _, ch := range c.Changes {
+		if ch.Overwrites {
+			return ch.File + " was changed in the same lines since it landed"
+		}
+	}
+	return ""
 }
 
 // restore takes the positions back to what they were before a landing, and keeps
@@ -219,15 +240,15 @@ func rejected(st *state.Environment, l Landing) *state.Rejected {
 	return nil
 }
 
-// RejectedFor says where what an upstream landed was rejected, at an environment
-// or before it on the way; nil where it was not.
+// RejectedFor says where what an upstream landed was rejected: in an environment
+// itself, or in one that is less far along the pipeline, on whichever way. What
+// fails in one staging is not for any production. It is nil where it was not.
 func RejectedFor(s *Snapshot, o *Observed, l Landing) (environment string, r *state.Rejected) {
-	for i := range s.Environments {
-		x := &s.Environments[i]
-		if x.Ledger.State == nil || x != o && !s.along(x, o) {
+	for _, x := range s.beside(o) {
+		if x.Ledger.State == nil || len(x.Ledger.State.Rejected) == 0 {
 			continue
 		}
-		if r := rejected(x.Ledger.State, l); r != nil {
+		if r := rejected(x.Ledger.State, l); r != nil && (x == o || s.depth(o) > s.depth(x)) {
 			return x.Key.Environment, r
 		}
 	}

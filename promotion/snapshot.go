@@ -179,14 +179,17 @@ type Snapshot struct {
 	// ledger names as the one that counts.
 	Extras []PullRequest
 	index  map[Key]int
+	groups map[string][]*Observed // by pipeline
 }
 
 // find returns an environment of a pipeline.
 func (s *Snapshot) find(k Key) *Observed {
 	if len(s.index) != len(s.Environments) {
-		s.index = make(map[Key]int, len(s.Environments))
+		s.index, s.groups = make(map[Key]int, len(s.Environments)), map[string][]*Observed{}
 		for i := range s.Environments {
-			s.index[s.Environments[i].Key] = i
+			o := &s.Environments[i]
+			s.index[o.Key] = i
+			s.groups[o.Key.Pipeline] = append(s.groups[o.Key.Pipeline], o)
 		}
 	}
 	i, ok := s.index[k]
@@ -194,6 +197,25 @@ func (s *Snapshot) find(k Key) *Observed {
 		return nil
 	}
 	return &s.Environments[i]
+}
+
+// beside are all environments of an environment's pipeline.
+func (s *Snapshot) beside(o *Observed) []*Observed {
+	s.find(o.Key)
+	return s.groups[o.Key.Pipeline]
+}
+
+// depth is how far along its pipeline an environment is.
+func (s *Snapshot) depth(o *Observed) int {
+	deepest := 0
+	for _, names := range [][]string{o.Config.From, o.Config.After} {
+		for _, name := range names {
+			if up := s.find(Key{o.Key.Pipeline, name}); up != nil && up != o {
+				deepest = max(deepest, 1+s.depth(up))
+			}
+		}
+	}
+	return deepest
 }
 
 // Base is the branch an environment stands on.

@@ -91,7 +91,7 @@ func afterRollback(s *Snapshot, o *Observed) (Decision, bool) {
 		return Decision{Standing: Waiting, Reason: fmt.Sprintf("%s is promoted once more at %s", short(f.Revision), clock(c.from)), Until: c.from}, true
 	}
 	next.Failure.Steps = append(next.Failure.Steps, state.Taken{Do: string(c.Do), Step: c.at, Time: s.Now, Result: "done"})
-	next.Failure.Scope = ""
+	next.Failure.Scope, next.Failure.Over = "", true
 	next.Rejected = slices.DeleteFunc(next.Rejected, func(r state.Rejected) bool { return r.Revision == f.Revision })
 	next.Floor, next.Hold = nil, nil
 	text := fmt.Sprintf("%s is promoted once more (on_failure: repromote)", short(f.Revision))

@@ -55,6 +55,8 @@ type Environment struct {
 	Landing *Landing `json:"landing,omitempty"`
 	// Promotion is the newest promotion, under way or ended.
 	Promotion *Promotion `json:"promotion,omitempty"`
+	// Tried are the promotions forwards before the newest promotion, newest first.
+	Tried []Tried `json:"tried,omitempty"`
 	// Hold stops merging and promoting onward until it is lifted.
 	Hold *Hold `json:"hold,omitempty"`
 	// Watch is what is observed of the newest landing while it has no verdict.

@@ -136,6 +136,42 @@ type Reverts struct {
 	By    string `json:"by,omitempty"` // who asked for it; "" for the failure policy
 }
 
+// Tried is an attempt that another promotion, or a rollback, has followed.
+type Tried struct {
+	Revision string `json:"revision"`
+	Landing  string `json:"at"` // of the upstream
+	Attempt  int    `json:"attempt"`
+}
+
+// TriedKept is how many attempts a ledger remembers besides the newest.
+const TriedKept = 5
+
+// LastAttempt is the newest attempt at carrying an upstream's landing here; 0:
+// there was none.
+func (e *Environment) LastAttempt(revision, landing string) int {
+	n := 0
+	for _, t := range e.tried() {
+		if t.Revision == revision && t.Landing == landing {
+			n = max(n, t.Attempt)
+		}
+	}
+	return n
+}
+
+// Remember keeps the newest promotion's attempt, as another one takes its place.
+func (e *Environment) Remember() { e.Tried = e.tried() }
+
+func (e *Environment) tried() []Tried {
+	p := e.Promotion
+	if p == nil || p.Reverts != nil {
+		return e.Tried
+	}
+	all := append([]Tried{{p.Revision, p.Landing, p.Attempt}}, slices.DeleteFunc(slices.Clone(e.Tried), func(t Tried) bool {
+		return t.Revision == p.Revision && t.Landing == p.Landing && t.Attempt <= p.Attempt
+	})...)
+	return all[:min(len(all), TriedKept)]
+}
+
 // Was is what stood before a landing.
 type Was struct {
 	Revision string    `json:"revision"` // at the baseline, its commit
@@ -200,6 +236,7 @@ func (e *Environment) HeardOf(comment int64, index int) *Heard {
 // cloneVerification copies what Clone has to beyond the fields themselves.
 func (e Environment) cloneVerification(c *Environment) {
 	c.Verdicts, c.Rejected, c.Heard = slices.Clone(e.Verdicts), slices.Clone(e.Rejected), slices.Clone(e.Heard)
+	c.Tried = slices.Clone(e.Tried)
 	c.Floor = maps.Clone(e.Floor)
 	if e.Watch != nil {
 		w := *e.Watch

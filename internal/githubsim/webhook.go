@@ -311,7 +311,10 @@ func (s *Server) Poke() {
 func (s *Server) send(d *delivery) {
 	started := time.Now()
 	d.deliveredAt = s.clock().UTC()
-	req, err := http.NewRequestWithContext(s.life, http.MethodPost, d.app.WebhookURL, bytes.NewReader(d.payload))
+	s.mu.Lock()
+	url, secret := d.app.WebhookURL, d.app.WebhookSecret // which may be changed meanwhile
+	s.mu.Unlock()
+	req, err := http.NewRequestWithContext(s.life, http.MethodPost, url, bytes.NewReader(d.payload))
 	if err != nil {
 		d.status = "failed to connect to host"
 		return
@@ -325,7 +328,7 @@ func (s *Server) send(d *delivery) {
 	h.Set("X-GitHub-Hook-ID", strconv.FormatInt(d.app.hookID, 10))
 	h.Set("X-GitHub-Hook-Installation-Target-ID", strconv.FormatInt(d.app.ID, 10))
 	h.Set("X-GitHub-Hook-Installation-Target-Type", "integration")
-	if secret := d.app.WebhookSecret; secret != "" {
+	if secret != "" {
 		h.Set("X-Hub-Signature", "sha1="+sign(sha1.New, secret, d.payload))
 		h.Set("X-Hub-Signature-256", "sha256="+sign(sha256.New, secret, d.payload))
 	}

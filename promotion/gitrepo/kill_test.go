@@ -255,7 +255,9 @@ func until(t *testing.T, what string, holds func() bool) {
 func TestNothingOfALiveProcessIsRemoved(t *testing.T) {
 	t.Parallel()
 	sc := newScene(t)
-	large := make([]byte, 50_000) // which nothing can compress
+	// Nothing can compress it, and its half is more than one packet of git's: git
+	// begins a temporary pack when the first one has come whole.
+	large := make([]byte, 500_000)
 	_, _ = rand.NewChaCha8([32]byte{}).Read(large)
 	base := sc.origin.commit("first", map[string]string{"a": string(large)})
 	sc.origin.push()

@@ -43,6 +43,9 @@ func (r *Reconciler) act(ctx context.Context, v *view, ds []promotion.Decision) 
 	if len(single) > 0 {
 		r.window(v, "pull_request")
 	}
+	if err == nil {
+		r.intended(entries, won)
+	}
 	if err != nil {
 		return true, err
 	}

@@ -81,6 +81,11 @@ func (r *Reconciler) callGitHub(ctx context.Context, v *view, steps []*step, ds 
 			}})
 		case promotion.Close:
 			calls = append(calls, call{k, func(ctx context.Context) error { return r.github.ClosePullRequest(ctx, a.Promotion.PullRequest) }})
+		case promotion.Recover:
+			if !r.mayRecover(a.Taken) {
+				continue
+			}
+			calls = append(calls, call{k, func(ctx context.Context) error { return r.recover(ctx, v, &s.Environments[i], a) }})
 		case promotion.Append, promotion.Claim, promotion.Carry, promotion.Advance, promotion.Deliver: // done above
 		}
 	}

@@ -24,6 +24,13 @@ func (r *Reconciler) text(ctx context.Context, v *view, o *promotion.Observed, d
 		Repository: s.Repository, Pipeline: o.Pipeline, Config: o.Config, State: p, Decision: *d,
 		Now: s.Now, Way: way(s, o.Key.Pipeline, p.Revision, o.Key.Environment),
 	}
+	if p.Reverts != nil {
+		t.Rollback = rollbackOf(s, o, *p.Reverts)
+		return t, nil
+	}
+	if up := s.Upstream(o, p.From); up != nil {
+		t.Verdict = up.Ledger.State.VerdictOf(p.Landing)
+	}
 	from, before, after := carriedOver(s, o, p)
 	if from == nil || before == "" {
 		return t, nil
@@ -148,6 +155,7 @@ func way(s *promotion.Snapshot, pipeline, revision, here string) []texts.Step {
 		if p := promotionOf(o, revision); p != nil {
 			st.PullRequest, st.URL = p.PullRequest, p.URL
 		}
+		proven(s, o, revision, &st)
 		steps = append(steps, st)
 	}
 	return steps
@@ -159,4 +167,64 @@ func promotionOf(o *promotion.Observed, revision string) *state.Promotion {
 		return nil
 	}
 	return o.Ledger.State.Promotion
+}
+
+// laterShown is how many of the commits after a landing are named.
+const laterShown = 10
+
+// rollbackOf gathers what the texts of a rollback say beside the promotion itself.
+func rollbackOf(s *promotion.Snapshot, o *promotion.Observed, reverts state.Reverts) texts.Rollback {
+	st := o.Ledger.State
+	r := texts.Rollback{Landing: st.Landing, Hold: st.Hold, Failure: st.Failure, Later: []promotion.Commit{}}
+	cause := o
+	if reverts.Cause != "" {
+		if x := s.Upstream(o, reverts.Cause); x != nil {
+			cause = x
+			r.Failure = x.Ledger.State.Failure
+		}
+	}
+	if r.Failure != nil {
+		r.Verdict = cause.Ledger.State.VerdictOf(r.Failure.Landing)
+	}
+	chain := s.ChainOf(o)
+	if at, on := chain.Index(reverts.Landing); on {
+		for _, c := range chain.Commits[:at] {
+			switch {
+			case !slices.ContainsFunc(c.Changed, func(f string) bool { return below(f, o.Config.Place.Dir) }):
+			case len(r.Later) < laterShown:
+				r.Later = append(r.Later, c)
+			default:
+				r.LaterMore++
+			}
+		}
+	}
+	for _, step := range way(s, o.Key.Pipeline, reverts.Revision, o.Key.Environment) {
+		if !step.Here {
+			r.Elsewhere = append(r.Elsewhere, step)
+		}
+	}
+	r.People = append(slices.Clone(o.Config.Assignees), o.Config.Reviewers...)
+	return r
+}
+
+// proven says of a step what is observed of the revision there, and what was done
+// about it.
+func proven(s *promotion.Snapshot, o *promotion.Observed, revision string, step *texts.Step) {
+	st := o.Ledger.State
+	if st == nil {
+		return
+	}
+	step.Hold = st.Hold
+	if v := promotion.VerificationOf(s, o); v != nil && v.Landing.Revision == revision {
+		step.Verification = v
+	}
+	if st.Failure != nil && st.Failure.Revision == revision {
+		step.Failure = st.Failure
+	}
+	if p := st.Promotion; p != nil && p.Reverts != nil && p.Reverts.Revision == revision {
+		step.Rollback = p
+		if rec := st.Landing; rec != nil && rec.Reverts == p.Reverts.Promotion {
+			step.TakenBack = rec.Commit
+		}
+	}
 }

@@ -142,6 +142,12 @@ func (r *Reconciler) tracks(s *promotion.Snapshot) []*track {
 			continue
 		}
 		t.chain, t.limit = s.ChainOf(o), max(1, want[o.Key])
+		switch rec := o.Ledger.State.Landing; {
+		case o.Config.Verify != nil: // an older one may be the newest that is verified
+			t.limit = max(t.limit, landingsKept)
+		case rec != nil && rec.Was != nil: // the one after it may take it back
+			t.limit = max(t.limit, 2)
+		}
 		base, on := t.chain.Index(o.Ledger.State.Baseline.Commit)
 		switch {
 		case on:

@@ -75,6 +75,8 @@ func (w *world) checkLedger(ref, old, id, who string) {
 			w.breaks("Once", "%s: entry %d follows entry %d", ref, e.State.Sequence, before.Sequence)
 		}
 		w.checkForward(ref, before, e.State)
+		w.checkVerdicts(ref, before, e.State, e.Kind)
+		w.checkBounded(ref, e.State.Failure)
 	}
 }
 
@@ -84,6 +86,9 @@ func (w *world) checkForward(ref string, before, after state.Environment) {
 		q, there := before.Position[up]
 		if !there || p.Commit == q.Commit {
 			continue
+		}
+		if l := after.Landing; l != nil && l.Reverts != "" && (before.Landing == nil || before.Landing.Reverts != l.Reverts) {
+			continue // a rollback takes positions back
 		}
 		if !w.newer(p, q, after) {
 			w.breaks("Forward only", "%s: position in %s went from %.7s to %.7s", ref, up, q.Commit, p.Commit)
@@ -124,7 +129,7 @@ func (w *world) checkClaim(ref string, e state.Entry, c *commit) {
 		if q.ID == p.ID && q.Rebuild == p.Rebuild {
 			w.breaks("Once", "%s: identity %.7s is claimed twice", ref, p.ID)
 		}
-		if q.Revision == p.Revision && q.Landing == p.Landing && q.Attempt == p.Attempt && q.ID != p.ID {
+		if q.Revision == p.Revision && q.Landing == p.Landing && q.Attempt == p.Attempt && q.ID != p.ID && q.Reverts == nil && p.Reverts == nil {
 			w.breaks("Once", "%s: one attempt has two identities", ref)
 		}
 	}
@@ -138,6 +143,11 @@ func (w *world) checkClaim(ref string, e state.Entry, c *commit) {
 	if strings.Contains(w.settings[environment], "verified") && !w.commits[p.Commit].signed {
 		w.breaks("Exact head", "%s: the commit is not signed", ref)
 	}
+	if p.Reverts != nil {
+		w.checkRevert(ref, e)
+		return
+	}
+	w.checkRejected(ref, *p)
 	w.checkContent(environment, ref, e.State, p.Commit)
 }
 
@@ -352,7 +362,7 @@ func (w *world) checkMerge(p *pull, base, merged, who string) {
 			w.breaks("Exact head", "#%d is merged at %.7s, which no claim of %.7s names", p.Number, p.Head, id)
 			return
 		}
-		if last := es[len(es)-1].State; last.Hold != nil {
+		if last := es[len(es)-1].State; last.Hold != nil && last.Promotion.Reverts == nil {
 			w.breaks("A person's word stands", "#%d is merged while %s is held", p.Number, ref)
 		}
 		w.checkPerson(environmentOf(ref), ref, heads+p.Base, base, merged)
@@ -371,7 +381,7 @@ func (w *world) checkPerson(environment, ledger, ref, base, merged string) {
 		}
 		for _, k := range w.linesDiffering(before[f].Blob, after[f].Blob) {
 			if w.setters[ref+":"+f+"#"+k] == person && !w.upstreamHad(pipeline, environment, f, k, w.lines(before[f].Blob)[k]) {
-				w.breaks("A person's word stands", "promobot changes %s of %s, which a person set", k, f)
+				w.breaks("A person's word stands", "promobot changes %s of %s from %q to %q, which a person set", k, f, w.blobs[before[f].Blob], w.blobs[after[f].Blob])
 			}
 		}
 	}
@@ -391,16 +401,19 @@ func (w *world) upstreamHad(pipeline, environment, file, key, value string) bool
 	if w.layout.hydrated {
 		ups = append(ups, w.layout.next(environment)+":"+file)
 	}
-	ups = append(ups, w.layout.ref(environment)+":!"+file) // what it had when it was first seen
+	// What it had when it was first seen.
+	if es := w.entries(state.Ref(pipeline, environment)); len(es) > 0 {
+		if c := w.commits[es[0].State.Baseline.Commit]; c != nil && w.lines(c.files[file].Blob)[key] == value {
+			return true
+		}
+	}
 	for _, up := range ups {
 		ref, f, _ := strings.Cut(up, ":")
-		f, first := strings.CutPrefix(f, "!")
 		for c := w.commits[w.refs[ref]]; c != nil; {
-			root := len(c.Parents) == 0
-			if w.lines(c.files[f].Blob)[key] == value && (!first || root) {
+			if w.lines(c.files[f].Blob)[key] == value {
 				return true
 			}
-			if root {
+			if len(c.Parents) == 0 {
 				break
 			}
 			c = w.commits[c.Parents[0]]
@@ -417,7 +430,16 @@ func (w *world) checkVerified(environment string, es []state.Entry, p *pull) {
 		if q == nil || q.Head() != p.Head {
 			continue
 		}
+		if q.Reverts != nil {
+			return
+		}
 		up := q.From
+		if pipeline, _, _ := state.ParseRef(w.claims[q.ID]); w.verified[up] {
+			us := w.entries(state.Ref(pipeline, up))
+			if v := us[len(us)-1].State.VerdictOf(q.Landing); v == nil || v.Outcome != state.Verified {
+				w.breaks("Verified onward", "#%d carries %.7s, which was not verified in %s", p.Number, q.Landing, up)
+			}
+		}
 		if up == state.Source {
 			up = environment
 		}

@@ -98,6 +98,7 @@ func (w *world) says(environment string) string {
 	if w.layout.name == "services" && environment == "staging" && w.rng.IntN(4) != 0 {
 		keys = []string{"mode: " + mode, "batch: hourly"}
 	}
+	keys = append(keys, w.verifies(environment))
 	w.settings[environment] = strings.Join(keys, ", ")
 	return w.settings[environment]
 }
@@ -106,7 +107,7 @@ func (w *world) says(environment string) string {
 func (w *world) pipelineFile() string {
 	const limits = "version: 1\nlimits: {open: 20, per_hour: 200, per_environment: 8}\n"
 	three := func(first, common string) string {
-		return fmt.Sprintf("environments:\n  qa: {%s}\n  staging: {from: qa, verify: none, %s}\n  prod: {from: staging, %s}\n"+common, first, w.says("staging"), w.says("prod"))
+		return fmt.Sprintf("environments:\n  qa: {%s}\n  staging: {from: qa, %s}\n  prod: {from: staging, %s}\n"+common, first, w.says("staging"), w.says("prod"))
 	}
 	switch w.layout.name {
 	case "branches":
@@ -124,8 +125,8 @@ func (w *world) pipelineFile() string {
 	}
 	return limits + fmt.Sprintf(`environments:
   qa:         {verify: none}
-  staging-us: {from: qa, verify: none, %s}
-  staging-eu: {from: qa, verify: none, %s}
+  staging-us: {from: qa, %s}
+  staging-eu: {from: qa, %s}
   prod-us:    {from: staging-us, %s}
   prod-eu:    {from: [staging-us, staging-eu], after: prod-us, %s}
 pipelines:

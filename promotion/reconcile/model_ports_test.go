@@ -232,6 +232,7 @@ func (r *replica) WriteCheckRun(_ context.Context, c reconcile.CheckRun) (int64,
 	return do(r, "write check run", func() (int64, error) {
 		w := r.w
 		w.writes++
+		w.note("check on %.7s: %s | %s", c.Commit, c.Title, strings.ReplaceAll(c.Summary, "\n", " "))
 		if c.Title == "" || c.Summary == "" || c.Status == "completed" && c.Conclusion == "" {
 			w.breaks("Answered", "a check run on %.7s says nothing", c.Commit)
 		}
@@ -320,7 +321,7 @@ func (r *replica) Between(ctx context.Context, older, newer string, paths []stri
 	var out []promotion.Commit
 	for _, c := range chain {
 		if c.ID != older && len(out) < limit && slices.ContainsFunc(c.Changed, func(p string) bool {
-			return slices.ContainsFunc(paths, func(d string) bool { return strings.HasPrefix(p, d+"/") })
+			return slices.ContainsFunc(paths, func(d string) bool { return d == "" || strings.HasPrefix(p, d+"/") })
 		}) {
 			out = append(out, c)
 		}
@@ -445,7 +446,7 @@ func (r *replica) Rules(_ context.Context, branch string) (promotion.Rules, erro
 }
 
 func (r *replica) Checks(_ context.Context, commit string) ([]promotion.CheckResult, error) {
-	return do(r, fmt.Sprintf("checks of %.7s", commit), func() ([]promotion.CheckResult, error) { return nil, nil })
+	return do(r, fmt.Sprintf("checks of %.7s", commit), func() ([]promotion.CheckResult, error) { return slices.Clone(r.w.results[commit]), nil })
 }
 
 func (r *replica) MergeView(_ context.Context, number int) (promotion.MergeView, error) {

@@ -237,7 +237,7 @@ func (m *model) turn(r *replica) {
 func (m *model) people() {
 	w := m.w
 	open := w.open()
-	switch w.rng.IntN(16) {
+	switch w.rng.IntN(16 + 5*min(1, len(w.verified))) {
 	case 0, 1, 2, 3:
 		m.upstream()
 	case 4:
@@ -280,6 +280,8 @@ func (m *model) people() {
 		}
 	case 14, 15:
 		m.github()
+	case 16, 17, 18, 19, 20:
+		w.cluster()
 	}
 }
 
@@ -427,10 +429,15 @@ func (m *model) settle() {
 		w.setRef(ref, tip, person)
 		delete(w.tampered, ref)
 	}
+	quiet := 0
 	for range 60 {
 		w.now = w.now.Add(promotion.Bound + w.lag)
 		if w.layout.name == "services" {
 			w.now = w.now.Add(time.Hour)
+		}
+		if len(w.verified) > 0 {
+			w.now = w.now.Add(10 * time.Minute)
+			w.rest()
 		}
 		before := w.writes
 		if ds := m.letters; len(ds) > 0 {
@@ -447,8 +454,11 @@ func (m *model) settle() {
 		if len(w.broken) > 0 {
 			return
 		}
-		if w.writes == before {
+		if w.writes == before && (quiet > 3 || len(w.verified) == 0) {
 			break
+		}
+		if quiet++; w.writes != before {
+			quiet = 0
 		}
 	}
 	before := w.writes

@@ -83,6 +83,13 @@ type world struct {
 	merging   bool              // a base moves because a pull request is merged
 	versions  []string          // that a source ever brought
 	delivered int               // promotions that were pushed to a base
+
+	verified   map[string]bool                    // environments with something to verify
+	results    map[string][]promotion.CheckResult // of deployers, by commit
+	said       map[[3]string]bool                 // commit, name and conclusion of all that was ever reported
+	runs       []promotion.WorkflowRun            // of recoveries
+	dispatched map[string]int                     // recoveries begun, by nonce
+	comments   []promotion.Comment
 }
 
 func newWorld(seed uint64) *world {
@@ -90,6 +97,7 @@ func newWorld(seed uint64) *world {
 		rng: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)),
 		now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), commits: map[string]*commit{}, blobs: content.Blobs{},
 		refs: promotion.Refs{}, checks: map[string][]reconcile.CheckRun{}, tampered: map[string]string{}, setters: map[string]string{}, reach: map[[2]string]bool{},
+		verified: map[string]bool{}, results: map[string][]promotion.CheckResult{}, said: map[[3]string]bool{}, dispatched: map[string]int{},
 		claims: map[string]string{}, settings: map[string]string{},
 	}
 	w.repo = promotion.Repository{ID: 7, Owner: "acme", Name: "gitops", URL: "https://github.com/acme/gitops", DefaultBranch: "main"}

@@ -113,6 +113,23 @@ func revisions(s *promotion.Snapshot, ds []promotion.Decision) []texts.Revision 
 			add(st.Landing.Revision, o.Key.Pipeline)
 		}
 	}
+	for i := range s.Environments {
+		o := &s.Environments[i]
+		st := o.Ledger.State
+		if st == nil || o.Config.Verify == nil {
+			continue
+		}
+		// What is being verified, or has just failed, says so on its own commit.
+		if ls := promotion.ToVerify(s, o); len(ls) > 0 {
+			add(ls[0].Revision, o.Key.Pipeline)
+		}
+		if f := st.Failure; f != nil && (!f.Over || s.Now.Sub(o.Ledger.At) < shownFor) {
+			add(f.Revision, o.Key.Pipeline)
+		}
+		if len(st.Verdicts) > 0 && s.Now.Sub(st.Verdicts[0].Time) < shownFor {
+			add(st.Verdicts[0].Revision, o.Key.Pipeline)
+		}
+	}
 	var out []texts.Revision
 	for _, revision := range order {
 		rev := texts.Revision{Repository: s.Repository, Commit: revision, Now: s.Now}
@@ -138,6 +155,7 @@ func revisions(s *promotion.Snapshot, ds []promotion.Decision) []texts.Revision 
 func revisionStep(s *promotion.Snapshot, d *promotion.Decision, o *promotion.Observed, revision string) (texts.Step, bool) {
 	st := texts.Step{Environment: o.Key.Environment, Standing: d.Standing}
 	st.Carries, st.At, st.Commit = promotion.Carries(s, o, revision)
+	proven(s, o, revision, &st)
 	if p := promotionOf(o, revision); p != nil {
 		st.PullRequest, st.URL, st.Attempts = p.PullRequest, p.URL, p.Attempts
 		if p.Status == state.Vetoed {
