@@ -17,7 +17,9 @@ import (
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
 )
 
 // word begins a command.
@@ -28,9 +30,23 @@ const word = "/promobot"
 const mostBody = 4 * 65536
 
 var (
-	markdown = goldmark.New(goldmark.WithExtensions(extension.GFM, extension.Footnote))
-	began    = regexp.MustCompile(`(?mi)^ {0,3}(/promobot)(?:[ \t].*)?$`)
-	endings  = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+	// markdown leaves emphasis be, which makes no difference to what is text, and
+	// takes long where somebody means it to.
+	markdown = goldmark.New(
+		goldmark.WithParser(parser.NewParser(
+			parser.WithBlockParsers(parser.DefaultBlockParsers()...),
+			parser.WithInlineParsers(
+				util.Prioritized(parser.NewCodeSpanParser(), 100),
+				util.Prioritized(parser.NewLinkParser(), 200),
+				util.Prioritized(parser.NewAutoLinkParser(), 300),
+				util.Prioritized(parser.NewRawHTMLParser(), 400),
+			),
+			parser.WithParagraphTransformers(parser.DefaultParagraphTransformers()...),
+		)),
+		goldmark.WithExtensions(extension.Table, extension.Strikethrough, extension.Footnote),
+	)
+	began   = regexp.MustCompile(`(?mi)^ {0,3}(/promobot)(?:[ \t].*)?$`)
+	endings = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 	// quoting are the tags between which text is somebody else's, code, or taken
 	// back; a comment is none, whatever stands in it.
 	quoting     = regexp.MustCompile(`(?i)<(/?)(?:blockquote|code|del|kbd|pre|q|s|samp|strike|tt)\b`)
@@ -88,7 +104,7 @@ func (w *walker) visit(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		return ast.WalkContinue, nil
 	}
 	switch n := n.(type) {
-	case *ast.Document, *ast.Paragraph, *ast.TextBlock, *ast.Heading, *ast.List, *ast.ListItem, *ast.Emphasis:
+	case *ast.Document, *ast.Paragraph, *ast.TextBlock, *ast.Heading, *ast.List, *ast.ListItem:
 		return ast.WalkContinue, nil
 	case *ast.Text:
 		if w.depth == 0 {

@@ -129,7 +129,7 @@ func TestHostileCommentsAreReadInTime(t *testing.T) {
 	const most = 65536
 	for name, s := range map[string]string{
 		"quotes in quotes": ">", "lists in lists": "- ", "numbered lists": "1. ", "open brackets": "[", "links": "[a](", "pictures": "![a](b ", "emphasis": "*a_", "emphasis that closes": "**a ",
-		"backticks": "`", "backticks of many lengths": "`a``b```", "tags": "<a ", "comments": "<!--", "entities": "&#", "tables": "|", "rows": "|-|\n", "footnotes": "[^a]: ", "struck": "~", "fences": "```\n",
+		"backticks": "`", "backticks of many lengths": "`a``b```", "tags": "<a ", "comments": "<!--", "entities": "&#", "tables": "|", "rows": "|-|\n", "footnotes": "[^a]: ", "struck": "~", "struck letters": "~~a~b", "quoted lists": "> - ", "references to notes": "[^a]", "fences": "```\n",
 		"declarations": "<!A", "instructions": "<?", "addresses": "https://", "mail": "a@", "w": "www.", "lines": "\n", "spaces": " ", "tabs": "\t", "nested items": " - a\n", "commands": "/promobot hold a-*\n", "options": "/promobot hold a --until \"\n",
 		"escapes": "\\", "references": "[a]: b\n", "closing tags": "</code>", "opening tags": "<code>",
 	} {

@@ -53,10 +53,10 @@ func ParseUntil(text string, now time.Time, zone *time.Location) (time.Time, err
 // readUntil understands a text, whenever it is said; now brings the zone.
 func readUntil(text string) (func(now time.Time) (time.Time, error), error) {
 	not := fmt.Errorf("%s is no time; %s", quote(text), untilForms)
-	if len(text) > 40 {
+	text = strings.TrimSpace(text)
+	if text == "" || len(text) > 40 {
 		return nil, not
 	}
-	text = strings.TrimSpace(text)
 	if t, err := time.Parse(time.RFC3339, strings.ToUpper(text)); err == nil {
 		return func(time.Time) (time.Time, error) { return t, nil }, nil
 	}
@@ -85,7 +85,7 @@ func readUntil(text string) (func(now time.Time) (time.Time, error), error) {
 			return nil, not
 		}
 		return func(now time.Time) (time.Time, error) {
-			return time.Date(date.Year(), date.Month(), date.Day(), hours, minutes, 0, 0, now.Location()), nil
+			return shown(date, hours, minutes, now.Location()), nil
 		}, nil
 	}
 	weekday, named := weekdayOf(day)
@@ -94,13 +94,25 @@ func readUntil(text string) (func(now time.Time) (time.Time, error), error) {
 	}
 	return func(now time.Time) (time.Time, error) {
 		for ahead := 0; ahead <= 8; ahead++ {
-			t := time.Date(now.Year(), now.Month(), now.Day()+ahead, hours, minutes, 0, 0, now.Location())
-			if t.After(now) && (!named || time.Date(now.Year(), now.Month(), now.Day()+ahead, 12, 0, 0, 0, time.UTC).Weekday() == weekday) {
+			date := time.Date(now.Year(), now.Month(), now.Day()+ahead, 0, 0, 0, 0, time.UTC)
+			if t := shown(date, hours, minutes, now.Location()); t.After(now) && (!named || date.Weekday() == weekday) {
 				return t, nil
 			}
 		}
 		return time.Time{}, not
 	}, nil
+}
+
+// shown is when clocks show an hour of a date, or, where they skip it, the like
+// time after what they skip.
+func shown(date time.Time, hours, minutes int, zone *time.Location) time.Time {
+	asked := time.Date(date.Year(), date.Month(), date.Day(), hours, minutes, 0, 0, time.UTC)
+	t := time.Date(date.Year(), date.Month(), date.Day(), hours, minutes, 0, 0, zone)
+	_, offset := t.Zone()
+	if clock := t.Add(time.Duration(offset) * time.Second); clock.Before(asked) {
+		return t.Add(asked.Sub(clock))
+	}
+	return t
 }
 
 // after adds weeks, days, hours and minutes; each has at most five digits, and
