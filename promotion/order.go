@@ -75,7 +75,7 @@ func Obey(s *Snapshot, o *Observed, order Order) Obeyed {
 	if kind == "" {
 		return refused("%s: %s", o.Key, answer)
 	}
-	next.Heard = append([]state.Heard{{Comment: order.Comment, Index: order.Index, Command: order.Do, Answer: answer}}, next.Heard...)
+	next.Heard = append([]state.Heard{{Comment: order.Comment, Index: order.Index, Command: order.Do, Answer: answer, Time: s.Now}}, next.Heard...)
 	next.Heard = next.Heard[:min(len(next.Heard), state.HeardKept)]
 	next.Sequence++
 	return Obeyed{Answer: answer, Entry: &Append{Kind: kind, State: next, Sentence: fmt.Sprintf("%s: @%s: %s", o.Key, order.By, answer)}}

@@ -211,10 +211,11 @@ type Wish struct {
 
 // Heard is a comment command that has had its effect here.
 type Heard struct {
-	Comment int64  `json:"comment"`
-	Index   int    `json:"i,omitempty"` // which of the comment's commands, from 0
-	Command string `json:"command"`
-	Answer  string `json:"answer"` // what is answered, in a sentence
+	Comment int64     `json:"comment"`
+	Index   int       `json:"i,omitempty"` // which of the comment's commands, from 0
+	Command string    `json:"command"`
+	Answer  string    `json:"answer"` // what is answered, in a sentence
+	Time    time.Time `json:"time,omitzero"`
 }
 
 // HeardKept is how many commands a ledger keeps.

@@ -69,6 +69,7 @@ func (r *Reconciler) comment(ctx context.Context, id int64) error {
 		r.aside, r.tries = map[promotion.Key]bool{}, map[promotion.Key]int{}
 	}
 	in := &commented{Comment: c, teams: map[string]bool{}}
+	mine := false
 	for pass := range maxPasses {
 		v, err := r.observe(ctx, repo)
 		if err != nil {
@@ -78,6 +79,7 @@ func (r *Reconciler) comment(ctx context.Context, id int64) error {
 			if ignored, err := r.hear(ctx, v, in); err != nil || ignored {
 				return err
 			}
+			mine = r.memory.heard[id]
 		}
 		answer, entries, err := r.obey(ctx, v, in)
 		if err != nil {
@@ -87,11 +89,43 @@ func (r *Reconciler) comment(ctx context.Context, id int64) error {
 		if err != nil {
 			return err
 		}
-		if !slices.Contains(won, false) {
-			return r.answer(ctx, c, answer)
+		mine = mine || slices.Contains(won, true)
+		if slices.Contains(won, false) {
+			continue
 		}
+		if wait := r.elsewhere(v.snapshot, c, mine); wait > 0 {
+			return fmt.Errorf("whoever began to carry it out may be answering it; looked at again in %v", wait.Round(time.Second))
+		}
+		return r.answer(ctx, c, answer)
 	}
 	return promotion.ErrConflict
+}
+
+// elsewhere is how long another process may still be answering a comment, or its
+// answer may not be listed yet; 0 where nobody else was seen to begin.
+func (r *Reconciler) elsewhere(s *promotion.Snapshot, c promotion.Comment, mine bool) time.Duration {
+	if mine {
+		return 0
+	}
+	begun := time.Time{}
+	if c.Reacted {
+		begun = c.Created
+	}
+	for i := range s.Environments {
+		st := s.Environments[i].Ledger.State
+		if st == nil {
+			continue
+		}
+		for _, h := range st.Heard {
+			if h.Comment == c.ID && h.Time.After(begun) {
+				begun = h.Time
+			}
+		}
+	}
+	if begun.IsZero() {
+		return 0
+	}
+	return max(0, begun.Add(promotion.Bound).Sub(r.o.Now()))
 }
 
 // hear shows that the comment is seen, and reads what its author may.
@@ -106,6 +140,9 @@ func (r *Reconciler) hear(ctx context.Context, v *view, in *commented) (ignored 
 	in.who = command.Author{Login: in.Author, Bot: in.Bot}
 	if err := r.github.React(ctx, in.ID, "eyes"); err != nil && !errors.Is(err, promotion.ErrNotFound) {
 		return false, fmt.Errorf("react to it: %w", err)
+	}
+	if !in.Reacted {
+		r.memory.heard[in.ID] = true
 	}
 	if in.right, err = r.github.Permission(ctx, in.Author); err != nil && !errors.Is(err, promotion.ErrNotFound) {
 		return false, fmt.Errorf("read what @%s may: %w", in.Author, err)

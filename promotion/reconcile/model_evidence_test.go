@@ -12,6 +12,7 @@ import (
 
 	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/promotion/reconcile"
+	"github.com/promobot/promobot/promotion/texts"
 	"github.com/promobot/promobot/state"
 )
 
@@ -292,7 +293,14 @@ func (r *replica) EditComment(_ context.Context, id int64, body string) error {
 }
 
 func (r *replica) React(_ context.Context, comment int64, _ string) error {
-	return act(r, fmt.Sprint("react to ", comment), func() error { return nil })
+	return act(r, fmt.Sprint("react to ", comment), func() error {
+		for i := range r.w.comments {
+			if r.w.comments[i].ID == comment {
+				r.w.comments[i].Reacted = true
+			}
+		}
+		return nil
+	})
 }
 
 func (r *replica) Permission(_ context.Context, login string) (promotion.Permission, error) {
@@ -307,3 +315,89 @@ func (r *replica) Permission(_ context.Context, login string) (promotion.Permiss
 func (r *replica) InTeam(context.Context, string, string) (bool, error) { return false, nil }
 
 var _ reconcile.GitHub = (*replica)(nil)
+
+// command has a person write one of the commands that change something, on some
+// issue; now and then a reader, who may not.
+func (m *model) command() {
+	w := m.w
+	w.nonce++
+	e := w.layout.environments[w.rng.IntN(len(w.layout.environments))]
+	body := []string{
+		"/promobot hold " + e, "/promobot hold " + e + " --until 2h", "/promobot resume " + e, "/promobot resume all", "/promobot hold all because",
+		"/promobot rollback " + e + " --pipeline " + w.pipeline(), "/promobot retry " + e + " --pipeline " + w.pipeline(), "/promobot promote " + e + " --pipeline " + w.pipeline(),
+		"/promobot skip", "/promobot cancel", "/promobot rebuild", "/promobot status", "/promobot nonsense",
+		"/promobot hold " + e + "\n/promobot resume " + e,
+	}[w.rng.IntN(14)]
+	c := promotion.Comment{ID: int64(w.nonce), Issue: 1 + w.rng.IntN(max(1, len(w.pulls))), Body: body, Author: person, Created: w.now}
+	if w.rng.IntN(6) == 0 {
+		c.Author = "rita"
+	}
+	w.note("%s says %q as %d on #%d", c.Author, body, c.ID, c.Issue)
+	w.comments = append(w.comments, c)
+	m.commands = append(m.commands, c.ID)
+}
+
+// obeyed takes commands off the queue.
+func (m *model) obeyed(cs []int64) {
+	m.commands = slices.DeleteFunc(slices.Clone(m.commands), func(id int64) bool { return slices.Contains(cs, id) })
+}
+
+// hadEffect says whether any ledger ever heard a command.
+func (w *world) hadEffect(comment int64) bool {
+	for ref := range w.refs {
+		if !strings.HasPrefix(ref, state.RefPrefix) {
+			continue
+		}
+		for _, e := range w.entries(ref) {
+			if slices.ContainsFunc(e.State.Heard, func(h state.Heard) bool { return h.Comment == comment }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// checkAnswered: each command has one answer at rest, and a reader's no effect.
+func (w *world) checkAnswered(left []int64) {
+	answers := map[string]int{}
+	readers := map[int64]bool{}
+	for _, c := range w.comments {
+		if c.ByApp {
+			mark, _, _ := strings.Cut(c.Body, "\n")
+			answers[mark]++
+		}
+		readers[c.ID] = c.Author == "rita"
+	}
+	for _, c := range w.comments {
+		if c.ByApp {
+			continue
+		}
+		n := answers[texts.AnswerMark(c.ID)]
+		if n == 0 {
+			w.breaks("Answered", "comment %d has no answer (still queued: %v)", c.ID, slices.Contains(left, c.ID))
+		}
+		// What has no effect is told apart by the queue alone, which the model's
+		// replicas have not.
+		if n > 1 && !w.paused && w.hadEffect(c.ID) {
+			w.breaks("Answered", "comment %d has %d answers", c.ID, n)
+		}
+	}
+	for ref := range w.refs {
+		if !strings.HasPrefix(ref, state.RefPrefix) {
+			continue
+		}
+		seen := map[[2]int64]int{}
+		for _, e := range w.entries(ref) {
+			if len(e.State.Heard) == 0 {
+				continue
+			}
+			h := e.State.Heard[0]
+			if readers[h.Comment] {
+				w.breaks("Answered", "%s: a reader's command %d had an effect", ref, h.Comment)
+			}
+			if k := [2]int64{h.Comment, int64(h.Index)}; seen[k] == 0 {
+				seen[k] = e.State.Sequence
+			}
+		}
+	}
+}

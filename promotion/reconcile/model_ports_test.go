@@ -39,7 +39,8 @@ type replica struct {
 	w       *world
 	name    string
 	loop    *reconcile.Reconciler
-	known   map[string]bool // commits of its mirror
+	clerk   *reconcile.Reconciler // that carries out commands
+	known   map[string]bool       // commits of its mirror
 	refs    promotion.Refs
 	ready   chan struct{} // it waits at a call
 	resume  chan fault

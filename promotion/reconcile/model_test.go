@@ -72,6 +72,7 @@ type model struct {
 	keys     state.Keys
 	replicas []*replica
 	letters  []reconcile.Dispatch // that no replica has answered yet
+	commands []int64              // comments, likewise
 }
 
 func letter(w *world, name string) reconcile.Dispatch {
@@ -107,7 +108,7 @@ func (m *model) restart(r *replica) {
 	if m.w.rng.IntN(2) == 0 {
 		r.known = map[string]bool{}
 	}
-	r.loop = m.newLoop(r)
+	r.loop, r.clerk = m.newLoop(r), m.newLoop(r)
 }
 
 // answered takes letters off the queue. The scheduler waits for it.
@@ -132,6 +133,18 @@ func (m *model) newLoop(r *replica) *reconcile.Reconciler {
 func (m *model) start(r *replica) {
 	r.running = true
 	ds := m.letters
+	if cs := slices.Clone(m.commands); len(cs) > 0 && m.w.rng.IntN(2) == 0 {
+		loop := r.clerk
+		go func() {
+			err := loop.Command(context.Background(), cs)
+			if err == nil {
+				m.obeyed(cs)
+			}
+			r.done <- err
+		}()
+		m.await(r)
+		return
+	}
 	if len(ds) > 0 && m.w.rng.IntN(2) == 0 {
 		// A second loop beside the first, as for commands: nothing excludes it.
 		loop := m.newLoop(r)
@@ -237,7 +250,7 @@ func (m *model) turn(r *replica) {
 func (m *model) people() {
 	w := m.w
 	open := w.open()
-	switch w.rng.IntN(16 + 5*min(1, len(w.verified))) {
+	switch w.rng.IntN(16 + 6*min(1, len(w.verified))) {
 	case 0, 1, 2, 3:
 		m.upstream()
 	case 4:
@@ -282,6 +295,8 @@ func (m *model) people() {
 		m.github()
 	case 16, 17, 18, 19, 20:
 		w.cluster()
+	case 21:
+		m.command()
 	}
 }
 
@@ -445,6 +460,11 @@ func (m *model) settle() {
 				m.answered(ds)
 			}
 		}
+		if cs := slices.Clone(m.commands); len(cs) > 0 {
+			if err := m.through(m.replicas[0], func() error { return m.replicas[0].clerk.Command(context.Background(), cs) }); err == nil {
+				m.obeyed(cs)
+			}
+		}
 		m.github()
 		for _, r := range m.replicas {
 			r.stopped = time.Time{}
@@ -470,6 +490,7 @@ func (m *model) settle() {
 		}
 		w.checkEnd(res.Decisions, res.Snapshot)
 	}
+	w.checkAnswered(m.commands)
 	if w.writes != before {
 		w.breaks("Nothing to do is nothing done", "a pass at rest writes %d times", w.writes-before)
 	}

@@ -84,6 +84,7 @@ type memory struct {
 	attempts   map[promotion.Key][]state.Rebuild
 	changedBy  map[string][]string       // paths that a promotion's commit changed
 	holidays   map[string][]calendar.Day // of iCalendar files, by blob
+	heard      map[int64]bool            // comments that this process was the first to react to
 	intents    map[string]bool           // recoveries whose intent this process has written
 }
 
@@ -107,6 +108,7 @@ func (m *memory) trim() {
 	trim(m.brings)
 	trim(m.computed)
 	trim(m.changedBy)
+	trim(m.heard)
 	trim(m.resolved.owns)
 }
 
@@ -136,7 +138,7 @@ func New(github GitHub, git Git, o Options) *Reconciler {
 	return &Reconciler{github: github, git: git, o: o, memory: memory{
 		tips: map[string]string{}, entries: map[string]decoded{}, checks: map[checkKey]checkState{},
 		touches: map[string][]string{}, changes: map[changeKey]changed{}, problems: map[promotion.Key]problem{},
-		changedBy: map[string][]string{}, holidays: map[string][]calendar.Day{}, intents: map[string]bool{},
+		changedBy: map[string][]string{}, holidays: map[string][]calendar.Day{}, intents: map[string]bool{}, heard: map[int64]bool{},
 		brings: map[span][]promotion.Commit{}, computed: map[string]content.Result{}, attempts: map[promotion.Key][]state.Rebuild{},
 	}}
 }
