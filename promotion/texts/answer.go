@@ -174,8 +174,9 @@ func stands(s promotion.Standing) string {
 		return "✓ " + inline(string(s))
 	case promotion.Stopped, promotion.Rejected:
 		return "✗ " + inline(string(s))
+	default:
+		return "◷ " + inline(string(s))
 	}
-	return "◷ " + inline(string(s))
 }
 
 // environmentOf is the environment of "pipeline/environment"; a pipeline's name
