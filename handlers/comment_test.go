@@ -44,6 +44,7 @@ func TestCommandsBecomeLetters(t *testing.T) {
 		{"on an issue", commented(anIssue, nobody, "/promobot hold prod-eu"), true, false},
 		{"on a later line", commented(anIssue, nobody, "Sorry.\r\n\r\n/promobot rollback prod-eu\r\n"), true, false},
 		{"alone", commented(anIssue, nobody, "/promobot"), true, false},
+		{"in large letters", commented(anIssue, nobody, "/PromoBot status"), true, false},
 		{"after blanks", commented(anIssue, nobody, "  /promobot status"), true, false},
 		{"perhaps in a block of code, judged later", commented(anIssue, nobody, "```\n/promobot status\n```"), true, false},
 		{"by another App, judged later", commented(aPull, `{"id":8}`, "/promobot status"), true, false},

@@ -40,17 +40,14 @@ func (c Comment) letter() Letter {
 	return Letter{ID: "comment-" + id, Kind: CommentLetter, Body: []byte(`{"comment":` + id + `}`)}
 }
 
-// commandWord begins a command's line.
+// commandWord begins a command's line, in large or small letters.
 const commandWord = "/promobot"
 
 // mayCommand says whether a line of a comment begins like a command. Whether it
 // is one, and not in a block of code, is judged where the comment is read.
 func mayCommand(body string) bool {
-	if !strings.Contains(body, commandWord) {
-		return false
-	}
 	for line := range strings.FieldsFuncSeq(body, func(r rune) bool { return r == '\n' || r == '\r' }) {
-		if strings.HasPrefix(strings.TrimLeft(line, " \t"), commandWord) {
+		if line = strings.TrimLeft(line, " \t"); len(line) >= len(commandWord) && strings.EqualFold(line[:len(commandWord)], commandWord) {
 			return true
 		}
 	}

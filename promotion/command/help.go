@@ -40,7 +40,7 @@ func (s Spec) help() string {
 			text += "\n\nGates that can be passed: " + gates() + "."
 		}
 		if o == untilOption {
-			text += "\n\nTIME is as `2h`, `3d`, `17:00`, `Mon 09:00`, `2026-11-23`, `2026-11-23 09:00` or `2026-11-23T09:00:00Z`, at most a year away. What is left out of a time is understood as the next one, and in the zone of the environment's window, else in UTC."
+			text += "\n\nTIME is as `2h`, `3d`, `17:00`, `Mon 09:00`, `2026-11-23`, `2026-11-23 09:00` or `2026-11-23T09:00:00Z`, at most a year away. A time without a day is the next such time. Times are in UTC, unless they name another zone."
 		}
 	}
 	return text + fmt.Sprintf("\n\nFor example, `%s` %s.", s.Example, s.Does)
@@ -69,7 +69,7 @@ promobot reacts at once, carries it out, and answers with one comment, which it 
 ## How they are read
 
 - A command stands at the beginning of a line (up to three spaces before it), several in one comment below each other, at most %d. Large and small letters are the same. What GitHub shows as code, a quote, a table or a link, or hides as HTML, is no command.
-- `+"`ENV`"+` is an environment's name. On a promotion's pull request it may be left out, and so may the pipeline: that promotion is meant. With hold and resume it may be `+"`all`"+` or a pattern such as `+"`prod-*`"+`, with rollback `+"`all`"+`.
+- `+"`ENV`"+` is an environment's name. On a promotion's pull request it may be left out, and so may the pipeline: that promotion is meant. A name that several pipelines have asks for `+"`--pipeline`"+`. With hold and resume it may be `+"`all`"+` or a pattern such as `+"`prod-*`"+`, with rollback `+"`all`"+`.
 - `+"`REVISION`"+` is a commit or a version, `+"`P`"+` a pipeline as status names it.
 - Options may stand anywhere, as `+"`--until 2h`"+` or `+"`--until=2h`"+`; a value with blanks stands in quotes, except for a day and its hour. After `+"`--`"+` nothing is an option.
 - A command that is not understood does nothing at all; the answer says what to write.

@@ -61,7 +61,7 @@ var All = []Spec{
 	},
 	{
 		Name: NameStatus, Usage: "status [PIPELINE]", tells: true, words: []slot{pipelineWord}, options: []option{pipelineOption},
-		About:   "Shows where each environment stands: its revision, pull request, hold and verification. Without a pipeline: that of the promotion's pull request, else all.",
+		About:   "Shows where each environment stands: its revision, pull request, hold and verification; of one pipeline, or of all.",
 		Example: "/promobot status checkout", Does: "shows the environments of the pipeline `checkout`",
 	},
 	{
@@ -81,13 +81,13 @@ var All = []Spec{
 	},
 	{
 		Name: NameRollback, Usage: "rollback ENV [--to REVISION] [--pipeline P] [--confirm]", about: environment, words: []slot{environmentOrAll},
-		options: []option{toOption, pipelineOption, confirmOption}, Dangerous: "when ENV is `all`: every environment of the pipeline that carries the revision, furthest first",
-		About:   "Opens a pull request that takes back what landed last, or all that landed after REVISION. The environment is held until someone resumes it.",
+		options: []option{toOption, pipelineOption, confirmOption}, Dangerous: "when ENV is `all`",
+		About:   "Opens a pull request that takes back what landed last; with `--to`, only where that leads back to REVISION. The environment is held until someone resumes it.",
 		Example: "/promobot rollback prod-eu", Does: "takes the newest landing of `prod-eu` back",
 	},
 	{
 		Name: NameHold, Usage: "hold ENV [--until TIME] [--pipeline P] [REASON]", about: environment, words: []slot{environmentGlob, reasonWords}, options: []option{untilOption, pipelineOption},
-		About:   "Stops an environment: nothing is opened or merged there until the time, or until someone resumes it. ENV may be `all`, or a pattern such as `prod-*`; without a pipeline it counts for all pipelines that have it, on a promotion's pull request for that one's.",
+		About:   "Stops an environment: nothing is opened or merged there until the time, or until someone resumes it. ENV may be `all`, or a pattern such as `prod-*`: these count for all pipelines, unless one is said.",
 		Example: "/promobot hold prod-* --until Mon 09:00 migration of the database", Does: "holds all environments that begin with `prod-`",
 	},
 	{
