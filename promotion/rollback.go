@@ -283,6 +283,11 @@ func tookBack(s *Snapshot, o *Observed) (Decision, bool) {
 	if f := next.Failure; f != nil {
 		f.Over = true
 	}
+	if next.Hold == nil { // as after any rollback, what is newer waits for a person
+		next.Hold = &state.Hold{
+			Reason: fmt.Sprintf("%s was taken back by %s", short(rec.Revision), l.Author.Name), By: l.Author.Name, Since: s.Now, Failed: rec.Commit,
+		}
+	}
 	next.Sequence++
 	text := fmt.Sprintf("%s was taken back by %s as %.10s", short(rec.Revision), l.Author.Name, l.Commit)
 	return Decision{

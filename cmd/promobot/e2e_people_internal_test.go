@@ -172,7 +172,7 @@ func TestNewerMovesThePullRequestOn(t *testing.T) {
 }
 
 // TestPersonRevertsByHand: what she took back is not promoted again, and what
-// comes after it is hers to merge.
+// comes after it waits until she says so.
 func TestPersonRevertsByHand(t *testing.T) {
 	t.Parallel()
 	s := shop(t, shopAuto)
@@ -188,13 +188,14 @@ func TestPersonRevertsByHand(t *testing.T) {
 	if got := s.read("envs/prod/values.yaml"); got != shopValues("1.0.0") {
 		t.Fatalf("prod has\n%s", got)
 	}
-	p := s.proposed(s.release("2.1.0"))
-	if c := s.check(p.HeadSHA); !strings.Contains(c.Title, "person") {
-		t.Errorf("its check run is %+v; want that a person must merge", c)
+	if h := s.ledgers()[shopProd].Hold; h == nil || !strings.Contains(h.Reason, "taken back") {
+		t.Errorf("prod is held: %+v", h)
 	}
-	if !strings.Contains(p.Body, "Overwrites") {
-		t.Errorf("the text does not say what it overwrites:\n%s", p.Body)
+	newer := s.release("2.1.0")
+	s.wantNoMore(1)
+	s.comments(1, "/promobot resume prod")
+	s.wait("it has landed", func() bool { return s.landed(newer, shopProd) })
+	if got := s.read("envs/prod/values.yaml"); got != shopValues("2.1.0") {
+		t.Errorf("prod has\n%s", got)
 	}
-	s.merge(p.Number, "merge")
-	s.wait("it has landed", func() bool { return s.read("envs/prod/values.yaml") == shopValues("2.1.0") })
 }

@@ -6,6 +6,7 @@ package reconcile_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -104,6 +105,9 @@ func (w *world) checkVerdicts(ref string, before, after state.Environment, kind 
 			w.breaks("Verified onward", "%s: the verdict on %.7s was %s and has changed", ref, v.Landing, v.Outcome)
 		}
 	}
+	if l := after.Landing; kind == state.KindLanded && l != nil && l.Reverts != "" {
+		w.checkRestored(ref, after)
+	}
 	if kind != state.KindVerdict {
 		return
 	}
@@ -117,6 +121,21 @@ func (w *world) checkVerdicts(ref string, before, after state.Environment, kind 
 	}
 	if v.Outcome == state.Verified && !strings.Contains(v.Reason, "on_timeout") && !w.everSaid(pipeline, environment, v.Landing, "success") {
 		w.breaks("Verified onward", "%s: %.7s is verified, and nobody ever said so", ref, v.Landing)
+	}
+}
+
+// checkRestored: after a rollback the positions are what they were before the
+// landing that it took back, so that what comes next is laid over what stands.
+func (w *world) checkRestored(ref string, after state.Environment) {
+	es := w.entries(ref)
+	for i, e := range es {
+		if l := e.State.Landing; i == 0 || l == nil || l.ID != after.Landing.Reverts || l.Reverts != "" || e.Kind != state.KindLanded {
+			continue
+		}
+		if !maps.Equal(es[i-1].State.Position, after.Position) {
+			w.breaks("One rollback", "%s: after the rollback the positions are %v, and before the landing they were %v", ref, after.Position, es[i-1].State.Position)
+		}
+		return
 	}
 }
 
@@ -149,6 +168,15 @@ func (w *world) checkRevert(ref string, e state.Entry) {
 		return
 	}
 	made, base := w.commits[p.Commit], w.commits[w.commits[p.Commit].Parents[0]]
+	pipeline, environment, _ := state.ParseRef(ref)
+	for c := base; c != nil && c.ID != r.Landing && len(c.Parents) > 0; c = w.commits[c.Parents[0]] {
+		for _, name := range w.layout.files {
+			f := w.layout.dir(pipeline, environment) + "/" + name
+			if w.commits[c.Parents[0]].files[f] != c.files[f] {
+				w.breaks("One rollback", "%s: %.7s is rolled back though %.7s landed after it", ref, r.Landing, c.ID)
+			}
+		}
+	}
 	before, after := w.commits[r.Before], w.commits[r.Landing]
 	for _, f := range differing(base.files, made.files) {
 		if before.files[f] == after.files[f] {
@@ -161,6 +189,26 @@ func (w *world) checkRevert(ref string, e state.Entry) {
 	for _, old := range w.entries(ref) {
 		if l := old.State.Landing; l != nil && l.Reverts == r.Promotion && old.State.Sequence < e.State.Sequence {
 			w.breaks("One rollback", "%s: %.7s is rolled back twice", ref, r.Landing)
+		}
+	}
+}
+
+// checkOnward: after a rollback only what is newer than all that was ever taken is
+// promoted, unless the very same is asked for once more.
+func (w *world) checkOnward(ref string, p state.Promotion, sequence int) {
+	for _, e := range w.entries(ref) {
+		if e.State.Wish != nil {
+			return // a person wants something again
+		}
+		l := e.State.Landing
+		if e.State.Sequence >= sequence || l == nil || l.From != p.From || l.At == "" || w.layout.source != "" {
+			continue
+		}
+		if p.Landing == l.At && p.Attempt > 1 {
+			continue
+		}
+		if w.commits[l.At] != nil && w.commits[p.Landing] != nil && !w.newer(state.Position{Commit: p.Landing}, state.Position{Commit: l.At}, e.State) {
+			w.breaks("Forward only", "%s: %.7s is claimed after %.7s had landed", ref, p.Landing, l.At)
 		}
 	}
 }

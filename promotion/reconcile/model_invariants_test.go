@@ -148,6 +148,7 @@ func (w *world) checkClaim(ref string, e state.Entry, c *commit) {
 		return
 	}
 	w.checkRejected(ref, *p)
+	w.checkOnward(ref, *p, e.State.Sequence)
 	w.checkContent(environment, ref, e.State, p.Commit)
 }
 
@@ -480,6 +481,19 @@ func (w *world) checkEnd(ds []promotion.Decision, snapshot *promotion.Snapshot) 
 				continue
 			}
 			w.breaks("Convergence", "%s is %s at rest: %s", d.Key, d.Standing, d.Reason)
+		}
+		if p := o.Ledger.State.UnderWay(); p != nil && p.Reverts == nil {
+			for j := range snapshot.Environments {
+				x := &snapshot.Environments[j]
+				if x.Key.Pipeline != o.Key.Pipeline || x.Ledger.State == nil || !w.leads(x.Key.Environment, o.Key.Environment) {
+					continue
+				}
+				for _, r := range x.Ledger.State.Rejected {
+					if r.Revision == p.Revision {
+						w.breaks("One rollback", "%s: %.7s failed in %s and is still proposed", o.Key, p.Revision, x.Key.Environment)
+					}
+				}
+			}
 		}
 		if p := o.Ledger.State.UnderWay(); p != nil && p.PullRequest == 0 {
 			w.breaks("Convergence", "%s: a claim without a pull request at rest", d.Key)
