@@ -134,7 +134,7 @@ func (r *Reconciler) hear(ctx context.Context, v *view, in *commented) (ignored 
 		in.settings = v.file.Commands()
 	}
 	in.commands = command.Parse(in.Body, in.settings.Aliases)
-	if in.Bot && !slices.Contains(in.settings.Bots, in.Author) {
+	if in.Bot && !slices.ContainsFunc(in.settings.Bots, func(b string) bool { return strings.EqualFold(b, in.Author) }) {
 		return true, nil
 	}
 	in.who = command.Author{Login: in.Author, Bot: in.Bot}
@@ -224,6 +224,7 @@ func (r *Reconciler) obeyOne(ctx context.Context, v *view, in *commented, c comm
 		Do: c.Name, By: in.Author, Comment: in.ID, Index: c.Index, Revision: cmp.Or(c.Revision, c.To), Until: until, Gate: c.Gate, Reason: c.Reason,
 	}
 	if says := unconfirmed(meant, c); says != "" && !heard {
+		out.Asks = true
 		return deny("%s", says)
 	}
 	out.Done = true
@@ -309,6 +310,25 @@ func meantBy(s *promotion.Snapshot, issue int, c command.Command) (meant []*prom
 			return nil, fmt.Sprintf("%s is in %d pipelines; say which, as --pipeline %s", c.Environment, all, first.Key.Pipeline)
 		}
 	}
+	if c.Name == command.NameRollback && c.Environments != "" {
+		// All of one pipeline that have something to take back.
+		if len(own) > 0 && c.Pipeline == "" {
+			meant = slices.DeleteFunc(meant, func(o *promotion.Observed) bool { return !own[o.Key.Pipeline] })
+		}
+		for _, o := range meant {
+			if o.Key.Pipeline != meant[0].Key.Pipeline {
+				return nil, fmt.Sprintf("which pipeline is meant? say so, as --pipeline %s", meant[0].Key.Pipeline)
+			}
+		}
+		meant = slices.DeleteFunc(meant, func(o *promotion.Observed) bool {
+			rec := o.Ledger.State
+			return rec == nil || rec.Landing == nil || rec.Landing.Was == nil || rec.Landing.Reverts != "" ||
+				len(o.Landings) == 0 || o.Landings[0].Commit != rec.Landing.Commit
+		})
+		if len(meant) == 0 {
+			return nil, "nothing that promobot promoted stands there to be taken back"
+		}
+	}
 	switch {
 	case len(meant) > 0:
 		return meant, ""
@@ -333,7 +353,7 @@ func unconfirmed(meant []*promotion.Observed, c command.Command) string {
 	if c.Name == command.NameMerge {
 		what = "merged without waiting for the gate " + c.Gate + ", and that is recorded with your name"
 	}
-	return fmt.Sprintf("%s would be %s; to do so, write: %s", strings.Join(names, ", "), what, c.Confirmed())
+	return fmt.Sprintf("%s would be %s; to do so, write: `%s`", strings.Join(names, ", "), what, c.Confirmed())
 }
 
 // status says where every environment stands; plan, only what would happen next.
@@ -349,7 +369,10 @@ func (r *Reconciler) status(v *view, c command.Command) texts.AnsweredCommand {
 		if c.Name == "plan" && (d.Standing == promotion.UpToDate || d.Standing == promotion.Source || d.Standing == promotion.Absent) {
 			continue
 		}
-		row := texts.StatusRow{Environment: o.Key.String(), Standing: d.Standing, Reason: d.Reason}
+		row := texts.StatusRow{Environment: o.Key.String(), Standing: d.Standing, Reason: d.Reason, Verification: promotion.VerificationOf(v.snapshot, o)}
+		if o.Ledger.State != nil {
+			row.Hold = o.Ledger.State.Hold
+		}
 		if len(o.Landings) > 0 {
 			row.Revision = o.Landings[0].Revision
 		}
