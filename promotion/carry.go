@@ -254,6 +254,9 @@ func land(s *Snapshot, o *Observed, p state.Promotion) Decision {
 	} else {
 		Land(&st, took, l)
 	}
+	if f := st.Failure; f != nil && f.Landing == "" {
+		st.Failure = nil // of a push or a merge, which have succeeded now
+	}
 	if o.Config.Verify != nil {
 		st.Watch = &state.Watch{Landing: l.Commit, Since: s.Now}
 	}

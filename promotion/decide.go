@@ -58,7 +58,7 @@ func decide(s *Snapshot, o *Observed) Decision {
 	if d, ok := accept(s, o); ok {
 		return d
 	}
-	for _, step := range []func(*Snapshot, *Observed) (Decision, bool){liftHold, expired, tookBack, verification, recovery} {
+	for _, step := range []func(*Snapshot, *Observed) (Decision, bool){liftHold, expired, tookBack, verification, recovery, refusedStep} {
 		if d, ok := step(s, o); ok {
 			return d
 		}

@@ -59,9 +59,12 @@ type Decision struct {
 	Reason   string    // one sentence for people
 	Until    time.Time // when to look again by itself; zero: the next event
 	Action   Action    // nil when there is nothing to write
-	Offer    *Offer    // what is offered, or what is under way
-	Content  *content.Result
-	Gates    []Gate
+	// Retries says that it is the failure policy's answer to a refusal, and so is
+	// done at once.
+	Retries bool
+	Offer   *Offer // what is offered, or what is under way
+	Content *content.Result
+	Gates   []Gate
 }
 
 // Offer is what an environment's upstreams offer it: definition 5.

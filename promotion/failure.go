@@ -53,7 +53,7 @@ func choose(s *Snapshot, o *Observed, l Landing, f state.Failure, hint config.St
 		if taken >= step.Limit || !slices.Contains(step.When, config.FailureKind(f.Kind)) {
 			continue
 		}
-		if why := unfit(s, o, l, step.Do); why != "" {
+		if why := unfit(s, o, l, step.Do, f.Kind); why != "" {
 			c.why = append(c.why, why)
 			continue
 		}
@@ -79,8 +79,14 @@ func choose(s *Snapshot, o *Observed, l Landing, f state.Failure, hint config.St
 }
 
 // unfit says why a step does nothing for a landing; "" when it does.
-func unfit(s *Snapshot, o *Observed, l Landing, do config.StepKind) string {
+func unfit(s *Snapshot, o *Observed, l Landing, do config.StepKind, kind string) string {
 	rec := o.Ledger.State.Landing
+	if kind == string(config.PushFailed) || kind == string(config.MergeFailed) {
+		if do == config.Rollback || do == config.Run {
+			return "nothing has landed"
+		}
+		return ""
+	}
 	switch do {
 	case config.Rollback:
 		switch {
@@ -120,6 +126,47 @@ func unsafe(s *Snapshot, o *Observed, rec *state.Landing) string {
 		}
 	}
 	return ""
+}
+
+// refusedStep takes the failure policy's next step when a push or a merge of the
+// promotion under way was refused. Without one it is shown, and tried again now
+// and then, since most of what is refused has to be mended by people.
+func refusedStep(s *Snapshot, o *Observed) (Decision, bool) {
+	x, p := o.Refusal, o.Ledger.State.UnderWay()
+	if x == nil || p == nil || p.Reverts != nil || p.Batch != nil || p.Status != state.Opened || o.Pull == nil || !o.Pull.Open || o.Content == nil || o.Head != p.Head() {
+		return Decision{}, false
+	}
+	l := Landing{Revision: p.Revision, Promotion: p.ID}
+	f := failureOf(s, o, l, x.Kind, x.Text)
+	if known := o.Ledger.State.Failure; known == nil || known.Revision != l.Revision {
+		f.Since = x.At
+	}
+	c := choose(s, o, l, f, "")
+	if c.Do != config.Restart && c.Do != config.Repromote {
+		return Decision{}, false
+	}
+	if s.Now.Before(c.from) {
+		return Decision{Standing: Stopped, Reason: fmt.Sprintf("%s; %s follows at %s", x.Text, c.Do, clock(c.from)), Until: c.from, Retries: true}, true
+	}
+	f.Steps = append(f.Steps, state.Taken{Do: string(c.Do), Step: c.at, Time: s.Now, Result: "done"})
+	why := fmt.Sprintf("%s (on_failure: %s)", x.Text, c.Do)
+	var d Decision
+	if c.Do == config.Restart {
+		np := *p
+		np.Rebuild++
+		np.Expected = o.Content.Expected
+		d = move(s, o, *p, np, nil, why)
+		claim, _ := d.Action.(Claim)
+		claim.Previous.Failure = &f
+		d.Action = claim
+	} else {
+		d = announceClose(o, *p, why)
+		entry, _ := d.Action.(Append)
+		entry.State.Failure = &f
+		d.Action = entry
+	}
+	d.Retries = true
+	return d, true
 }
 
 // fails decides what the failure of the newest landing comes to.

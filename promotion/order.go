@@ -53,7 +53,7 @@ func Obey(s *Snapshot, o *Observed, order Order) Obeyed {
 	if h := st.HeardOf(order.Comment, order.Index); h != nil {
 		return Obeyed{Answer: h.Answer}
 	}
-	if later := after(st, order); later != nil {
+	if later := after(st, order); later != nil && order.Comment > 0 {
 		return refused("%s: a later command (%s) has been carried out already", o.Key, later.Command)
 	}
 	next := st.Clone()
@@ -81,7 +81,7 @@ func Obey(s *Snapshot, o *Observed, order Order) Obeyed {
 	return Obeyed{Answer: answer, Entry: &Append{Kind: kind, State: next, Sentence: fmt.Sprintf("%s: @%s: %s", o.Key, order.By, answer)}}
 }
 
-// after is a later command about the same matter that has had its effect.
+// after is a later command by comment about the same matter that has had its effect.
 func after(st *state.Environment, order Order) *state.Heard {
 	matter := []string{order.Do}
 	if order.Do == "hold" || order.Do == "resume" {
@@ -89,7 +89,7 @@ func after(st *state.Environment, order Order) *state.Heard {
 	}
 	for i := range st.Heard {
 		h := &st.Heard[i]
-		if slices.Contains(matter, h.Command) && (h.Comment > order.Comment || h.Comment == order.Comment && h.Index > order.Index) {
+		if h.Comment > 0 && slices.Contains(matter, h.Command) && (h.Comment > order.Comment || h.Comment == order.Comment && h.Index > order.Index) {
 			return h
 		}
 	}

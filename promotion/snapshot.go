@@ -140,8 +140,18 @@ type Observed struct {
 	// landing's commit: those on it and on later commits that left the
 	// environment as it is, newest commit first. What was not read is not there.
 	Results map[string][]CheckResult
+	// Refusal is why GitHub or git last refused what the promotion under way needs;
+	// nil: nothing was refused, or it is tried again.
+	Refusal *Refusal
 	// Recovery is the run of the user's recovery under way; nil: not looked at.
 	Recovery *WorkflowRun
+}
+
+// Refusal is a push or a merge that was refused.
+type Refusal struct {
+	Kind config.FailureKind // PushFailed or MergeFailed
+	Text string
+	At   time.Time
 }
 
 // Resolved is a merged pull request laid over the base branch's history.

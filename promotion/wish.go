@@ -70,7 +70,7 @@ func expired(s *Snapshot, o *Observed) (Decision, bool) {
 func afterRollback(s *Snapshot, o *Observed) (Decision, bool) {
 	st := o.Ledger.State
 	f, rec := st.Failure, st.Landing
-	if f == nil || f.Over || rec == nil || rec.Reverts == "" || len(o.Landings) == 0 || o.Landings[0].Commit != rec.Commit || st.UnderWay() != nil {
+	if f == nil || f.Over || f.Landing == "" || rec == nil || rec.Reverts == "" || len(o.Landings) == 0 || o.Landings[0].Commit != rec.Commit || st.UnderWay() != nil {
 		return Decision{}, false
 	}
 	if o.Config.Verify != nil {

@@ -191,3 +191,42 @@ func TestPeopleAndTheRevert(t *testing.T) {
 		})
 	}
 }
+
+// TestRollbackByDispatch: a script takes back what landed, once, however often
+// its dispatch is delivered.
+func TestRollbackByDispatch(t *testing.T) {
+	t.Parallel()
+	s := shop(t, shopAuto)
+	revision := s.release("2.0.0")
+	s.wait("it has landed", func() bool { return s.landed(revision, shopProd) })
+	s.settle()
+	s.sim.InjectHook(githubsim.HookFault{Event: "repository_dispatch", Effect: githubsim.DuplicatedWebhook(3)})
+	s.dispatch("promobot", map[string]string{"command": "rollback prod", "reason": "the error rate is up"})
+	s.wait("prod is rolled back", func() bool { return s.read("envs/prod/values.yaml") == shopValues("1.0.0") })
+	s.settle()
+	st := s.ledgers()[shopProd]
+	if st.Hold == nil || !strings.Contains(st.Hold.Reason, "the error rate is up") {
+		t.Errorf("prod is held: %+v", st.Hold)
+	}
+	if n := len(s.pulls()); n != 2 {
+		t.Errorf("%d pull requests: %s", n, s.describe())
+	}
+}
+
+// TestRefusedMergeIsRestarted: a merge that GitHub refuses is tried again on a new
+// head, as often as the policy says, and then it waits for people.
+func TestRefusedMergeIsRestarted(t *testing.T) {
+	t.Parallel()
+	s := shop(t, strings.Replace(shopAuto, "mode: auto", "mode: auto, on_failure: [{restart: {limit: 2, backoff: 1s, when: merge}}]", 1))
+	s.sim.Inject(githubsim.Fault{Method: "PUT", Path: "/repos/*/*/pulls/*/merge", Times: 3, Effect: githubsim.Failed(405)})
+	s.release("2.0.0")
+	s.wait("the policy has nothing left", func() bool {
+		f := s.ledgers()[shopProd].Failure
+		return f != nil && len(f.Steps) == 2
+	})
+	s.settle()
+	p := s.ledgers()[shopProd].Promotion
+	if p.Rebuild != 2 || len(s.pulls()) != 1 {
+		t.Errorf("rebuilt %d times, in %d pull requests", p.Rebuild, len(s.pulls()))
+	}
+}

@@ -83,7 +83,13 @@ func (r *Reconciler) Accept(ctx context.Context, ds []Dispatch) error {
 		if len(v.problems) > 0 {
 			return fmt.Errorf("the pipeline file has to be mended first: %w", v.problems[0])
 		}
-		var es []entry
+		es := r.ordered(v.snapshot, ds)
+		if len(es) > 0 {
+			if _, err := r.write(ctx, v.snapshot, es); err != nil {
+				return err
+			}
+			continue
+		}
 		pending := false
 		for i, d := range promotion.Decide(v.snapshot) {
 			o := &v.snapshot.Environments[i]

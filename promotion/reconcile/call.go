@@ -254,15 +254,15 @@ func (r *Reconciler) handOver(ctx context.Context, m MergeRequest, queue bool) e
 // once: it said that it could be merged, and then that it could not.
 func (r *Reconciler) mergeRefused(k promotion.Key, err error) bool {
 	if refused, ok := errors.AsType[*promotion.RefusedError](err); ok {
-		r.memory.problems[k] = problem{"GitHub refuses the merge: " + refused.Reason, promotion.Stopped, r.o.Now().Add(mergeRefusedAgain), true}
+		r.memory.problems[k] = problem{"GitHub refuses the merge: " + refused.Reason, promotion.Stopped, r.o.Now().Add(mergeRefusedAgain), true, r.o.Now()}
 		return true
 	}
 	if w, ok := errors.AsType[*promotion.WaitError](err); ok {
-		r.memory.problems[k] = problem{"GitHub does not merge it yet: " + w.Reason, promotion.Waiting, r.o.Now().Add(mergeRefusedAgain), true}
+		r.memory.problems[k] = problem{"GitHub does not merge it yet: " + w.Reason, promotion.Waiting, r.o.Now().Add(mergeRefusedAgain), true, r.o.Now()}
 		return true
 	}
 	if stale(err) {
-		r.memory.problems[k] = problem{"it changed while it was being merged; it is looked at again", promotion.Waiting, r.o.Now().Add(mergeStaleAgain), true}
+		r.memory.problems[k] = problem{"it changed while it was being merged; it is looked at again", promotion.Waiting, r.o.Now().Add(mergeStaleAgain), true, r.o.Now()}
 		return true
 	}
 	return false

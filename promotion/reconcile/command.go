@@ -69,7 +69,6 @@ func (r *Reconciler) comment(ctx context.Context, id int64) error {
 		r.aside, r.tries = map[promotion.Key]bool{}, map[promotion.Key]int{}
 	}
 	in := &commented{Comment: c, teams: map[string]bool{}}
-	mine := false
 	for pass := range maxPasses {
 		v, err := r.observe(ctx, repo)
 		if err != nil {
@@ -79,7 +78,6 @@ func (r *Reconciler) comment(ctx context.Context, id int64) error {
 			if ignored, err := r.hear(ctx, v, in); err != nil || ignored {
 				return err
 			}
-			mine = r.memory.heard[id]
 		}
 		answer, entries, err := r.obey(ctx, v, in)
 		if err != nil {
@@ -89,11 +87,15 @@ func (r *Reconciler) comment(ctx context.Context, id int64) error {
 		if err != nil {
 			return err
 		}
-		mine = mine || slices.Contains(won, true)
+		for i := range won {
+			if won[i] {
+				r.memory.obeyed[obeyedKey{id, entries[i].observed.Key}] = true
+			}
+		}
 		if slices.Contains(won, false) {
 			continue
 		}
-		if wait := r.elsewhere(v.snapshot, c, mine); wait > 0 {
+		if wait := r.elsewhere(v.snapshot, c); wait > 0 {
 			return fmt.Errorf("whoever began to carry it out may be answering it; looked at again in %v", wait.Round(time.Second))
 		}
 		return r.answer(ctx, c, answer)
@@ -101,26 +103,35 @@ func (r *Reconciler) comment(ctx context.Context, id int64) error {
 	return promotion.ErrConflict
 }
 
+// obeyedKey is a command's effect in one environment.
+type obeyedKey struct {
+	comment int64
+	promotion.Key
+}
+
 // elsewhere is how long another process may still be answering a comment, or its
-// answer may not be listed yet; 0 where nobody else was seen to begin.
-func (r *Reconciler) elsewhere(s *promotion.Snapshot, c promotion.Comment, mine bool) time.Duration {
-	if mine {
-		return 0
-	}
+// answer may not be listed yet; 0 where it is this one's to answer. Whoever wrote
+// the effect in the first environment answers; where there is none, whoever was
+// the first to react.
+func (r *Reconciler) elsewhere(s *promotion.Snapshot, c promotion.Comment) time.Duration {
 	begun := time.Time{}
-	if c.Reacted {
-		begun = c.Created
-	}
 	for i := range s.Environments {
 		st := s.Environments[i].Ledger.State
 		if st == nil {
 			continue
 		}
 		for _, h := range st.Heard {
-			if h.Comment == c.ID && h.Time.After(begun) {
+			switch {
+			case h.Comment != c.ID:
+			case begun.IsZero() && r.memory.obeyed[obeyedKey{c.ID, s.Environments[i].Key}]:
+				return 0
+			case h.Time.After(begun):
 				begun = h.Time
 			}
 		}
+	}
+	if begun.IsZero() && c.Reacted && !r.memory.heard[c.ID] {
+		begun = c.Created
 	}
 	if begun.IsZero() {
 		return 0
@@ -200,12 +211,9 @@ func (r *Reconciler) obeyOne(ctx context.Context, v *view, in *commented, c comm
 		}
 		return r.status(v, c), entries, nil
 	}
-	until := time.Time{}
-	if c.Until != "" {
-		var err error
-		if until, err = command.ParseUntil(c.Until, s.Now, time.UTC); err != nil && !heard {
-			return deny("%s", err)
-		}
+	until, err := until(s, c)
+	if err != nil && !heard {
+		return deny("%s", err)
 	}
 	meant, why := meantBy(s, in.Issue, c)
 	if len(meant) == 0 {
@@ -251,6 +259,14 @@ func (r *Reconciler) obeyOne(ctx context.Context, v *view, in *commented, c comm
 		}
 	}
 	return out, entries, nil
+}
+
+// until is when a hold ends; zero: when somebody resumes.
+func until(s *promotion.Snapshot, c command.Command) (time.Time, error) {
+	if c.Until == "" {
+		return time.Time{}, nil
+	}
+	return command.ParseUntil(c.Until, s.Now, time.UTC)
 }
 
 // denied says why the author may not give a command about an environment; ""

@@ -160,6 +160,7 @@ func (r *Reconciler) look(ctx context.Context, v *view, mayRead bool) (more bool
 		return more, err
 	}
 	r.matchRules(v)
+	r.refusals(s)
 	if !w.any() {
 		r.wantGates(v, w)
 	}

@@ -85,6 +85,7 @@ type memory struct {
 	changedBy  map[string][]string       // paths that a promotion's commit changed
 	holidays   map[string][]calendar.Day // of iCalendar files, by blob
 	heard      map[int64]bool            // comments that this process was the first to react to
+	obeyed     map[obeyedKey]bool        // effects of commands that this process has written
 	intents    map[string]bool           // recoveries whose intent this process has written
 }
 
@@ -109,6 +110,7 @@ func (m *memory) trim() {
 	trim(m.computed)
 	trim(m.changedBy)
 	trim(m.heard)
+	trim(m.obeyed)
 	trim(m.resolved.owns)
 }
 
@@ -124,6 +126,7 @@ type problem struct {
 	standing promotion.Standing
 	until    time.Time // it is not tried again before
 	merging  bool      // only a merge is not tried again
+	at       time.Time
 }
 
 type checkKey struct{ commit, name string }
@@ -138,7 +141,7 @@ func New(github GitHub, git Git, o Options) *Reconciler {
 	return &Reconciler{github: github, git: git, o: o, memory: memory{
 		tips: map[string]string{}, entries: map[string]decoded{}, checks: map[checkKey]checkState{},
 		touches: map[string][]string{}, changes: map[changeKey]changed{}, problems: map[promotion.Key]problem{},
-		changedBy: map[string][]string{}, holidays: map[string][]calendar.Day{}, intents: map[string]bool{}, heard: map[int64]bool{},
+		changedBy: map[string][]string{}, holidays: map[string][]calendar.Day{}, intents: map[string]bool{}, heard: map[int64]bool{}, obeyed: map[obeyedKey]bool{},
 		brings: map[span][]promotion.Commit{}, computed: map[string]content.Result{}, attempts: map[promotion.Key][]state.Rebuild{},
 	}}
 }
@@ -230,7 +233,23 @@ const (
 
 func (r *Reconciler) refuse(k promotion.Key, text string, again time.Duration) {
 	r.o.Log.Warn().Str("environment", k.String()).Str("reason", text).Msg("refused")
-	r.memory.problems[k] = problem{text: text, standing: promotion.Stopped, until: r.o.Now().Add(again)}
+	r.memory.problems[k] = problem{text: text, standing: promotion.Stopped, until: r.o.Now().Add(again), at: r.o.Now()}
+}
+
+// refusals lays what was refused beside the environments. What GitHub only lets
+// wait is none.
+func (r *Reconciler) refusals(s *promotion.Snapshot) {
+	for i := range s.Environments {
+		o := &s.Environments[i]
+		p, ok := r.memory.problems[o.Key]
+		if !ok || p.standing != promotion.Stopped || !s.Now.Before(p.until) {
+			continue
+		}
+		o.Refusal = &promotion.Refusal{Kind: config.PushFailed, Text: p.text, At: p.at}
+		if p.merging {
+			o.Refusal.Kind = config.MergeFailed
+		}
+	}
 }
 
 // overlayProblems shows the refusals on the decisions that met them, and keeps
@@ -244,6 +263,12 @@ func (r *Reconciler) overlayProblems(ds []promotion.Decision) {
 		}
 		if !now.Before(p.until) {
 			delete(r.memory.problems, ds[i].Key)
+			continue
+		}
+		if ds[i].Retries {
+			if ds[i].Action != nil {
+				delete(r.memory.problems, ds[i].Key)
+			}
 			continue
 		}
 		if _, merges := ds[i].Action.(promotion.Merge); p.merging && !merges {
