@@ -30,6 +30,9 @@ func Decide(s *Snapshot) []Decision {
 		}
 		if st := o.Ledger.State; st != nil && st.Hold != nil {
 			ds[i].Until = soonest(ds[i].Until, st.Hold.Until)
+			if ds[i].Action == nil && ds[i].Standing == UpToDate {
+				ds[i].Standing, ds[i].Reason = Stopped, holdGate(o).Text
+			}
 		}
 	}
 	gather(s, ds)

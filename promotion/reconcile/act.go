@@ -45,6 +45,7 @@ func (r *Reconciler) act(ctx context.Context, v *view, ds []promotion.Decision) 
 	}
 	if err == nil {
 		r.intended(entries, won)
+		r.halts(entries, won)
 	}
 	if err != nil {
 		return true, err

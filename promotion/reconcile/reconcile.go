@@ -86,6 +86,7 @@ type memory struct {
 	holidays   map[string][]calendar.Day // of iCalendar files, by blob
 	heard      map[int64]bool            // comments that this process was the first to react to
 	obeyed     map[obeyedKey]bool        // effects of commands that this process has written
+	told       map[string]bool           // landings that failed for good: whether people were told
 	intents    map[string]bool           // recoveries whose intent this process has written
 }
 
@@ -110,6 +111,7 @@ func (m *memory) trim() {
 	trim(m.computed)
 	trim(m.changedBy)
 	trim(m.heard)
+	trim(m.told)
 	trim(m.obeyed)
 	trim(m.resolved.owns)
 }
@@ -141,7 +143,7 @@ func New(github GitHub, git Git, o Options) *Reconciler {
 	return &Reconciler{github: github, git: git, o: o, memory: memory{
 		tips: map[string]string{}, entries: map[string]decoded{}, checks: map[checkKey]checkState{},
 		touches: map[string][]string{}, changes: map[changeKey]changed{}, problems: map[promotion.Key]problem{},
-		changedBy: map[string][]string{}, holidays: map[string][]calendar.Day{}, intents: map[string]bool{}, heard: map[int64]bool{}, obeyed: map[obeyedKey]bool{},
+		changedBy: map[string][]string{}, holidays: map[string][]calendar.Day{}, intents: map[string]bool{}, heard: map[int64]bool{}, told: map[string]bool{}, obeyed: map[obeyedKey]bool{},
 		brings: map[span][]promotion.Commit{}, computed: map[string]content.Result{}, attempts: map[promotion.Key][]state.Rebuild{},
 	}}
 }

@@ -43,7 +43,7 @@ func (r *Reconciler) show(ctx context.Context, v *view, ds []promotion.Decision)
 	}
 	all, failed := r.showSources(ctx, v, all)
 	foreign, err := r.showForeign(ctx, v)
-	return errors.Join(failed, err, r.writeChecks(ctx, append(all, foreign...)))
+	return errors.Join(failed, err, r.writeChecks(ctx, append(all, foreign...)), r.tell(ctx, v, ds))
 }
 
 // shown is a check run as it should be.
