@@ -46,8 +46,11 @@ func choose(s *Snapshot, o *Observed, l Landing, f state.Failure, hint config.St
 	for i, step := range o.Config.OnFailure {
 		taken := 0
 		for _, t := range f.Steps {
-			if t.Step == i && t.Do == string(step.Do) {
+			switch {
+			case t.Step == i && t.Do == string(step.Do):
 				taken++
+			case step.Do == config.Rollback && t.Do == string(config.Repromote):
+				taken = 0 // what landed since is another landing, with a rollback of its own
 			}
 		}
 		if taken >= step.Limit || !slices.Contains(step.When, config.FailureKind(f.Kind)) {

@@ -25,6 +25,9 @@ func RevertDue(s *Snapshot, o *Observed) *state.Reverts {
 	r := state.Reverts{Promotion: rec.ID, Landing: rec.Commit, Before: rec.Before, Commit: rec.Promoted, PullRequest: rec.PullRequest, Revision: rec.Revision}
 	switch f := st.Failure; {
 	case f != nil && !f.Over && f.Scope != "" && f.Landing == rec.Commit:
+		if f.Scope != string(config.ScopeEnvironment) && furtherAlong(s, o, rec.Revision) != "" {
+			return nil // the furthest go first
+		}
 		r.Reason, r.By = f.Reason, f.By
 		return &r
 	case st.Wish != nil && st.Wish.Do == WishRollback:
@@ -68,10 +71,14 @@ func (s *Snapshot) along(from, to *Observed) bool {
 }
 
 // furtherAlong is an environment downstream that still carries a revision as its
-// newest landing; "" when there is none.
+// newest landing; "" when there is none. One that is not rolled back by itself,
+// since people had a part in it or do not want it, is not waited for.
 func furtherAlong(s *Snapshot, o *Observed, revision string) string {
 	for _, y := range s.beside(o) {
-		if y.Ledger.State == nil || y.Ledger.State.Landing == nil || !s.along(o, y) {
+		if y.Ledger.State == nil || y.Ledger.State.Landing == nil || !s.along(o, y) || y.Ledger.State.Landing.Mixed() || y.Config.Mode <= config.Observe {
+			continue
+		}
+		if p := y.Ledger.State.Promotion; p != nil && p.Reverts != nil && p.Status == state.Vetoed {
 			continue
 		}
 		if rec := y.Ledger.State.Landing; rec.Revision == revision && rec.Reverts == "" && rec.Was != nil && len(y.Landings) > 0 && y.Landings[0].Commit == rec.Commit {

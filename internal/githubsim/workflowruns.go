@@ -117,7 +117,7 @@ func (s *Server) endRun(r *repository, run *workflowRun, conclusion string) {
 }
 
 // expression is what run-name may hold of the event (Workflow syntax: run-name).
-var expression = regexp.MustCompile(`\$\{\{\s*(inputs|github\.event\.inputs|github\.event\.client_payload)\.([A-Za-z0-9_-]+)\s*\}\}`)
+var expression = regexp.MustCompile(`\$\{\{\s*(inputs|github\.event\.inputs|github\.event\.client_payload)\.([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)\s*\}\}`)
 
 // expand fills the event's values into a run-name.
 func (run *workflowRun) expand(name string) string {
@@ -130,8 +130,12 @@ func (run *workflowRun) expand(name string) string {
 		if part[1] != "github.event.client_payload" {
 			return run.inputs[part[2]]
 		}
-		value, is := payload[part[2]]
-		if !is || value == nil {
+		var value any = payload
+		for key := range strings.SplitSeq(part[2], ".") {
+			object, _ := value.(map[string]any) // of anything else nothing can be asked
+			value = object[key]
+		}
+		if value == nil {
 			return ""
 		}
 		return fmt.Sprint(value)

@@ -25,7 +25,7 @@ type Workflow struct {
 	On, Types []string
 	Inputs    []WorkflowInput
 	// RunName is the title of its runs; it may hold ${{ inputs.NAME }} and
-	// ${{ github.event.client_payload.NAME }}. When empty GitHub's own: the
+	// ${{ github.event.client_payload.NAME }}, also NAME.NAME. When empty GitHub's own: the
 	// workflow's name, the dispatch's type, or the commit's subject.
 	RunName string
 	// Conclude, when set, begins each run After it was queued and ends it Takes
