@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-github/v60/github"
 
 	"github.com/promobot/promobot/internal/githubsim"
+	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/state"
 )
 
@@ -228,5 +229,42 @@ func TestRefusedMergeIsRestarted(t *testing.T) {
 	p := s.ledgers()[shopProd].Promotion
 	if p.Rebuild != 2 || len(s.pulls()) != 1 {
 		t.Errorf("rebuilt %d times, in %d pull requests", p.Rebuild, len(s.pulls()))
+	}
+}
+
+// TestHaltCallsPeople: where nothing more is done by itself, the pull request that
+// landed what failed says so once, whoever is restarted and forgets meanwhile.
+func TestHaltCallsPeople(t *testing.T) {
+	t.Parallel()
+	s := gitops(t, gitopsVerified("halt"), githubsim.RepoOptions{})
+	s.installed(7)
+	landed := s.landing(stagingUS, s.push("qa: a bad version", s.newVersion("9.0.0")))
+	s.says(landed.Commit, "argocd/staging-us", "failure", "degraded <img src=x> @everyone")
+	s.wait("people are called", func() bool { return s.answers(landed.PullRequest) == 1 })
+	s.settle()
+	if st := s.ledgers()[stagingUS]; st.Hold == nil || st.Failure == nil || !st.Failure.Over {
+		t.Errorf("it is held: %+v, and over: %+v", st.Hold, st.Failure)
+	}
+	all, err := s.sim.Comments(s.full(), landed.PullRequest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		for _, bad := range []string{"<img", "@everyone"} {
+			if strings.Contains(c.Body, bad) {
+				t.Errorf("the comment lets %q through:\n%s", bad, c.Body)
+			}
+		}
+		if !strings.Contains(c.Body, "/promobot resume staging-us") {
+			t.Errorf("the comment does not say what to do:\n%s", c.Body)
+		}
+	}
+	s.stop()
+	s.forget()
+	s.ahead.Add(int64(2 * promotion.Bound))
+	s.start()
+	s.settle()
+	if n := s.answers(landed.PullRequest); n != 1 {
+		t.Errorf("%d comments call people", n)
 	}
 }

@@ -45,7 +45,7 @@ func HaltedComment(h Halted) string {
 			case speaksAgainst(e):
 				sign = "✗"
 			}
-			fmt.Fprintf(&b, "- %s %s: %s\n", sign, elsewhere(e.Name, e.URL), inline(cut(strings.TrimSpace(e.Outcome+" "+e.Text), mostReason)))
+			fmt.Fprintf(&b, "- %s %s: %s\n", sign, elsewhere(named(e.Name), e.URL), inline(cut(strings.TrimSpace(e.Outcome+" "+e.Text), mostReason)))
 		}
 	}
 	b.WriteString("\n")
