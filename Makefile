@@ -15,8 +15,8 @@ test: ## every test, the model with 5,000 seeds
 race: ## every test under the race detector, the model with fewer seeds
 	go test -race -short ./...
 
-soak: ## the model with 20,000 seeds
-	go test ./promotion/reconcile -run 'TestModel$$' -seeds 20000 -timeout 2h
+soak: ## the model with 50,000 seeds
+	go test ./promotion/reconcile -run 'TestModel$$' -seeds 50000 -timeout 4h
 
 bench: ## promobot measured over the simulator, beside the usual script; BENCH='--only 2,3'
 	go run ./internal/bench $(BENCH)
