@@ -24,14 +24,14 @@ func (r *Reconciler) text(ctx context.Context, v *view, o *promotion.Observed, d
 		Repository: s.Repository, Pipeline: o.Pipeline, Config: o.Config, State: p, Decision: *d,
 		Now: s.Now, Way: way(s, o.Key.Pipeline, p.Revision, o.Key.Environment),
 	}
+	from, before, after := carriedOver(s, o, p)
 	if p.Reverts != nil {
 		t.Rollback = rollbackOf(s, o, *p.Reverts)
-		return t, nil
+		from, before, after = takenBack(s, o)
 	}
 	if up := s.Upstream(o, p.From); up != nil {
 		t.Verdict = up.Ledger.State.VerdictOf(p.Landing)
 	}
-	from, before, after := carriedOver(s, o, p)
 	if from == nil || before == "" {
 		return t, nil
 	}
@@ -132,6 +132,19 @@ func carriedOver(s *promotion.Snapshot, o *promotion.Observed, p state.Promotion
 		return nil, "", ""
 	}
 	return up, at.Commit, p.Landing
+}
+
+// takenBack is the part of a history that a rollback takes back.
+func takenBack(s *promotion.Snapshot, o *promotion.Observed) (of *promotion.Observed, before, after string) {
+	rec := o.Ledger.State.Landing
+	if rec == nil || rec.Was == nil || rec.From == "" {
+		return nil, "", ""
+	}
+	up := s.Upstream(o, rec.From)
+	if up == nil || up.Config.Managed {
+		return nil, "", ""
+	}
+	return up, rec.Was.Position[rec.From].Commit, rec.At
 }
 
 func places(o *promotion.Observed) []string {
