@@ -249,6 +249,9 @@ func (w *world) checkBounded(ref string, f *state.Failure) {
 	}
 	taken := map[string]int{}
 	for _, t := range f.Steps {
+		if t.Do == "repromote" { // what lands then may be rolled back again
+			maps.DeleteFunc(taken, func(k string, _ int) bool { return strings.HasSuffix(k, "rollback") })
+		}
 		taken[fmt.Sprint(t.Step, t.Do)]++
 		if taken[fmt.Sprint(t.Step, t.Do)] > 1 && t.Step >= 0 {
 			w.breaks("Bounded", "%s: step %d (%s) is taken %d times for %.7s", ref, t.Step, t.Do, taken[fmt.Sprint(t.Step, t.Do)], f.Revision)
@@ -448,4 +451,20 @@ func (w *world) checkAnswered(left []int64) {
 			}
 		}
 	}
+}
+
+// heldUntil is when the last hold that ends by itself is over.
+func (w *world) heldUntil() time.Time {
+	var last time.Time
+	for ref := range w.refs {
+		if !strings.HasPrefix(ref, state.RefPrefix) || strings.HasPrefix(ref, state.MadePrefix) {
+			continue
+		}
+		if es := w.entries(ref); len(es) > 0 {
+			if h := es[len(es)-1].State.Hold; h != nil && h.Until.After(last) {
+				last = h.Until
+			}
+		}
+	}
+	return last
 }

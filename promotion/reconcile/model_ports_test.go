@@ -48,7 +48,8 @@ type replica struct {
 	running bool
 	waiting bool
 	crashed bool
-	stopped time.Time // until when the scheduler keeps it paused
+	stopped time.Time     // until when the scheduler keeps it paused
+	skew    time.Duration // of its clock
 	call    string
 	since   time.Time // it waits
 	slow    string    // the last call to GitHub after the last fetch

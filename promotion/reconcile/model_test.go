@@ -97,7 +97,7 @@ func (m *model) run() {
 }
 
 func (m *model) newReplica(name string) *replica {
-	r := &replica{w: m.w, name: name, known: map[string]bool{}, ready: make(chan struct{}), resume: make(chan fault), done: make(chan error, 1)}
+	r := &replica{w: m.w, name: name, skew: time.Duration(m.w.rng.IntN(10)-5) * time.Second, known: map[string]bool{}, ready: make(chan struct{}), resume: make(chan fault), done: make(chan error, 1)}
 	m.restart(r)
 	return r
 }
@@ -121,7 +121,7 @@ func (m *model) answered(ds []reconcile.Dispatch) {
 func (m *model) newLoop(r *replica) *reconcile.Reconciler {
 	return reconcile.New(r, r, reconcile.Options{
 		App: bot, Author: promotion.Person{Name: bot, Email: "bot@example.com"}, Keys: m.keys,
-		Now: func() time.Time { return m.w.now },
+		Now: func() time.Time { return m.w.now.Add(r.skew) },
 		Nonce: func() string {
 			m.w.nonce++
 			return fmt.Sprint(m.w.nonce)
@@ -210,6 +210,12 @@ func (m *model) step() {
 	case x < 8 && w.rng.IntN(3) == 0:
 		r := m.replicas[w.rng.IntN(len(m.replicas))]
 		if r.waiting {
+			if w.rng.IntN(3) == 0 {
+				r.skew = time.Duration(w.rng.IntN(40)-20) * time.Minute
+				w.note("the clock of %s jumps by %v", r.name, r.skew)
+				w.jumped, w.paused = true, true // it takes what others have just begun for left
+				break
+			}
 			w.note("%s is paused for an hour at %s", r.name, r.call)
 			r.stopped = w.now.Add(time.Hour)
 		}
@@ -467,14 +473,20 @@ func (m *model) settle() {
 		}
 		m.github()
 		for _, r := range m.replicas {
-			r.stopped = time.Time{}
+			r.stopped, r.skew = time.Time{}, 0
 			m.finish(r)
 			w.now = w.now.Add(promotion.Bound + w.lag)
 		}
 		if len(w.broken) > 0 {
 			return
 		}
-		if w.writes == before && (quiet > 3 || len(w.verified) == 0) {
+		if w.writes == before && (quiet > 3 && !w.jumped || quiet > 20 || len(w.verified) == 0 && !w.jumped) {
+			if until := w.heldUntil(); until.After(w.now) {
+				w.now = until // holds end by themselves
+				continue
+			} else if w.now.Sub(until) < 15*time.Minute {
+				continue // nobody may have looked since
+			}
 			break
 		}
 		if quiet++; w.writes != before {

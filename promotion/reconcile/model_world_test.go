@@ -84,6 +84,7 @@ type world struct {
 	versions  []string          // that a source ever brought
 	delivered int               // promotions that were pushed to a base
 
+	jumped     bool                               // a clock did
 	verified   map[string]bool                    // environments with something to verify
 	results    map[string][]promotion.CheckResult // of deployers, by commit
 	said       map[[3]string]bool                 // commit, name and conclusion of all that was ever reported

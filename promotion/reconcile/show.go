@@ -106,7 +106,11 @@ func revisions(s *promotion.Snapshot, ds []promotion.Decision) []texts.Revision 
 			}
 		}
 		if st := o.Ledger.State; st != nil && st.Promotion != nil && (!st.Promotion.Status.Ended() || s.Now.Sub(o.Ledger.At) < shownFor) {
-			add(st.Promotion.Revision, o.Key.Pipeline)
+			if r := st.Promotion.Reverts; r != nil {
+				add(r.Revision, o.Key.Pipeline) // what it takes back is what people look at
+			} else {
+				add(st.Promotion.Revision, o.Key.Pipeline)
+			}
 		}
 		if st := o.Ledger.State; st != nil && st.Landing != nil && s.Now.Sub(st.Landing.Time) < shownFor {
 			// The next one may have been claimed in the same run.
