@@ -255,7 +255,7 @@ func land(s *Snapshot, o *Observed, p state.Promotion) Decision {
 		Land(&st, took, l)
 	}
 	if o.Config.Verify != nil {
-		st.Watch = &state.Watch{Landing: l.Commit, Since: s.Now}
+		st.Watch = Watching(st.Watch, l.Commit, s.Now)
 	}
 	sentence := fmt.Sprintf("%s: #%d landed %s as %.10s, merged by %s", o.Key, p.PullRequest, short(l.Revision), l.Commit, orSomeone(l.By))
 	if p.Reverts != nil {
