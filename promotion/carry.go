@@ -258,7 +258,7 @@ func land(s *Snapshot, o *Observed, p state.Promotion) Decision {
 		st.Failure = nil // of a push or a merge, which have succeeded now
 	}
 	if o.Config.Verify != nil {
-		st.Watch = &state.Watch{Landing: l.Commit, Since: s.Now}
+		st.Watch = Watching(st.Watch, l.Commit, s.Now)
 	}
 	sentence := fmt.Sprintf("%s: #%d landed %s as %.10s, merged by %s", o.Key, p.PullRequest, short(l.Revision), l.Commit, orSomeone(l.By))
 	if p.Reverts != nil {

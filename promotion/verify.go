@@ -93,14 +93,20 @@ func watched(s *Snapshot, o *Observed, l Landing) (w state.Watch, known bool) {
 	if w := o.Ledger.State.Watch; w != nil && w.Landing == l.Commit {
 		return *w, true
 	}
-	w = state.Watch{Landing: l.Commit, Since: s.Now}
-	if old := o.Ledger.State.Watch; old != nil {
-		w.Restarted = old.Restarted
-		if !old.Holding.IsZero() {
+	return *Watching(o.Ledger.State.Watch, l.Commit, s.Now), false
+}
+
+// Watching begins to watch a landing. A soak of the one before that it ends is
+// counted.
+func Watching(before *state.Watch, landing string, now time.Time) *state.Watch {
+	w := &state.Watch{Landing: landing, Since: now}
+	if before != nil {
+		w.Restarted = before.Restarted
+		if !before.Holding.IsZero() {
 			w.Restarted++
 		}
 	}
-	return w, false
+	return w
 }
 
 // judgeNewest decides on the newest landing.

@@ -33,7 +33,7 @@ func sceneAsChild() {
 		os.Exit(1)
 	}
 	command := newServeCommand(func(_ context.Context, c Config, log zerolog.Logger, metrics prometheus.Registerer) (Parts, error) {
-		return wireAt(func() time.Time { return time.Now().Add(ahead) }, c, log, metrics)
+		return wireAhead(func() time.Duration { return ahead }, c, log, metrics)
 	})
 	command.SetArgs(nil)
 	if err := command.ExecuteContext(context.Background()); err != nil {

@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"github.com/promobot/promobot/handlers"
 	"github.com/promobot/promobot/internal/githubsim"
 	"github.com/promobot/promobot/internal/githubsim/simtest"
 	"github.com/promobot/promobot/state"
@@ -132,7 +133,7 @@ func (s *scene) start() {
 	s.t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	p := NewProgram(s.config(), func(_ context.Context, c Config, log zerolog.Logger, metrics prometheus.Registerer) (Parts, error) {
-		return wireAt(s.now, c, log, metrics)
+		return wireAhead(func() time.Duration { return time.Duration(s.ahead.Load()) }, c, log, metrics)
 	}, zerolog.New(s.log).Level(zerolog.InfoLevel))
 	r := &started{stop: stop, done: make(chan error, 1)}
 	go func() { r.done <- p.Run(ctx) }()
@@ -143,6 +144,24 @@ func (s *scene) start() {
 	s.program = r
 	s.t.Cleanup(s.stop)
 	s.hook(r.addr)
+}
+
+// wireAhead is wireAt with a clock so far ahead. The queue's clock is the real
+// one: when to look again is told to it by that.
+func wireAhead(ahead func() time.Duration, c Config, log zerolog.Logger, metrics prometheus.Registerer) (Parts, error) {
+	parts, err := wireAt(func() time.Time { return time.Now().Add(ahead()) }, c, log, metrics)
+	if err != nil {
+		return parts, err
+	}
+	look := parts.Reconcile
+	parts.Reconcile = func(ctx context.Context, at handlers.Repository) (time.Time, error) {
+		next, err := look(ctx, at)
+		if err == nil && !next.IsZero() {
+			next = next.Add(-ahead())
+		}
+		return next, err
+	}
+	return parts, nil
 }
 
 // hook points GitHub's webhooks at an address.

@@ -248,7 +248,7 @@ func (r *Reconciler) landEntry(v *view, st *step) {
 		Promoted: p.Commit, Was: promotion.Was(s, st.o, p.Base, st.d.Content.Was),
 	})
 	if st.o.Config.Verify != nil {
-		next.Watch = &state.Watch{Landing: p.Commit, Since: s.Now}
+		next.Watch = promotion.Watching(next.Watch, p.Commit, s.Now)
 	}
 	sentence := fmt.Sprintf("%s: %s pushed to %s as %.10s, since %s", st.o.Key, promotion.Short(p.Revision), s.Base(st.o), p.Commit, a.Why)
 	if n := len(p.Attempts); n > 0 {

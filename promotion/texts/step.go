@@ -166,6 +166,9 @@ func accounts(repo promotion.Repository, s Step) []string {
 		out = append(out, verdictText(repo, v))
 	case s.Verification != nil && s.Carries && s.Verification.Watch != nil && !s.Verification.Watch.Holding.IsZero() && len(s.Verification.Evidence) > 0:
 		out = append(out, "all holds since "+moment(s.Verification.Watch.Holding)+": "+proofs(s.Verification.Evidence))
+		if n := s.Verification.Watch.Restarted; n > 2 {
+			out = append(out, fmt.Sprintf("newer landings have ended its soak %d times before", n))
+		}
 	case s.Verification != nil && s.Carries:
 		t := said(s.Verification.Text, repo, 0)
 		if len(s.Verification.Evidence) > 0 {
