@@ -81,7 +81,7 @@ func together(s *Snapshot, p state.Promotion, members []*Decision) {
 			if a.Kind == state.KindClosing {
 				settled++
 			}
-		case Carry, Advance, Merge, Close, Deliver, HandOver, TakeBack: // nothing is built for them
+		case Carry, Advance, Merge, Close, Deliver, HandOver, TakeBack, Recover: // nothing is built for them
 		}
 	}
 	stays := func(d *Decision) bool {

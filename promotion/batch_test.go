@@ -70,7 +70,7 @@ func decided(s *promotion.Snapshot) string {
 			if a.Moves {
 				what = fmt.Sprint("rebuild of ", len(a.Promotion.Batch.Members))
 			}
-		case promotion.Carry, promotion.Advance, promotion.Merge, promotion.Close, promotion.Deliver, promotion.HandOver, promotion.TakeBack:
+		case promotion.Carry, promotion.Advance, promotion.Merge, promotion.Close, promotion.Deliver, promotion.HandOver, promotion.TakeBack, promotion.Recover:
 		}
 		fmt.Fprintf(&b, "%s:%s ", d.Key.Pipeline, strings.TrimPrefix(what, "promotion."))
 	}

@@ -227,7 +227,7 @@ func holdAction(t *rapid.T, s *promotion.Snapshot, o *promotion.Observed, d prom
 		if !o.Pull.AutoMerge && (o.View == nil || !o.View.Queued) || d.Standing == promotion.Merging {
 			t.Fatalf("%s takes back what was not handed over", d.Key)
 		}
-	case promotion.Advance, promotion.Close: // nothing more is asked of these
+	case promotion.Advance, promotion.Close, promotion.Recover: // nothing more is asked of these
 	}
 }
 

@@ -40,7 +40,7 @@ func ownGates(s *Snapshot, o *Observed, l Landing, from string, p *state.Promoti
 		gates = append(gates, windowGate(s, w))
 	}
 	if o.Config.Approval && p != nil {
-		gates = append(gates, approvalGate(o, *p))
+		gates = append(gates, approvalGate(*p))
 	}
 	gates = append(gates, kindsGate(o.Config, o.Content))
 	if o.Pull != nil && slices.Contains(o.Pull.Labels, HoldLabel) {
@@ -148,7 +148,7 @@ func windowGate(s *Snapshot, w config.Window) Gate {
 }
 
 // approvalGate asks for a person's word on exactly what would land.
-func approvalGate(o *Observed, p state.Promotion) Gate {
+func approvalGate(p state.Promotion) Gate {
 	switch a := p.Approval; {
 	case a == nil:
 		return Gate{Name: "approval", Text: "it waits for approval: /promobot approve"}

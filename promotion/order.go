@@ -62,7 +62,7 @@ func Obey(s *Snapshot, o *Observed, order Order) Obeyed {
 	case "hold":
 		kind, answer = hold(s, o, &next, order)
 	case "resume":
-		kind, answer = resume(o, &next, order)
+		kind, answer = resume(o, &next)
 	case "rollback":
 		kind, answer = takeBackNow(s, o, &next, order)
 	case "promote", "retry":
@@ -118,7 +118,7 @@ func hold(s *Snapshot, o *Observed, next *state.Environment, order Order) (state
 	return state.KindHold, fmt.Sprintf("%s is held %s; nothing is merged there by promobot", o.Key.Environment, until)
 }
 
-func resume(o *Observed, next *state.Environment, order Order) (state.Kind, string) {
+func resume(o *Observed, next *state.Environment) (state.Kind, string) {
 	if next.Hold == nil && next.Failure == nil {
 		return "", "it is not held"
 	}

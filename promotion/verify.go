@@ -152,7 +152,7 @@ func judgeNewest(s *Snapshot, o *Observed, l Landing, j judgement) (Decision, bo
 	st := o.Ledger.State.Clone()
 	st.Watch = &next
 	st.Sequence++
-	text, _ := watchText(s, o, l, j, next)
+	text, _ := watchText(o, l, j, next)
 	return Decision{
 		Standing: Verifying, Reason: text, Offer: nil,
 		Action: Append{Kind: state.KindWatched, State: st, Sentence: fmt.Sprintf("%s: %s", o.Key, text)},
@@ -215,12 +215,12 @@ func VerificationOf(s *Snapshot, o *Observed) *Verification {
 	j := judge(o.Config.Verify, results)
 	w, _ := watched(s, o, l)
 	r.Watch, r.Evidence = &w, j.evidence
-	r.Text, r.Until = watchText(s, o, l, j, w)
+	r.Text, r.Until = watchText(o, l, j, w)
 	return r
 }
 
 // watchText says what is waited for, and until when.
-func watchText(s *Snapshot, o *Observed, l Landing, j judgement, w state.Watch) (string, time.Time) {
+func watchText(o *Observed, l Landing, j judgement, w state.Watch) (string, time.Time) {
 	v := o.Config.Verify
 	name := short(l.Revision)
 	until := w.Since.Add(v.Timeout)

@@ -40,7 +40,7 @@ shared: [base/**, variants/**]
 func (s *scene) says(commit, name, state, text string) {
 	s.t.Helper()
 	_, _, err := s.ana.Repositories.CreateStatus(s.t.Context(), sceneOwner, s.name, commit, &github.RepoStatus{
-		State: &state, Context: &name, Description: &text, TargetURL: github.String("https://argocd.example.com/" + name),
+		State: &state, Context: &name, Description: &text, TargetURL: new("https://argocd.example.com/" + name),
 	})
 	if err != nil {
 		s.t.Fatal(err)

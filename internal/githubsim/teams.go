@@ -227,6 +227,7 @@ func (s *Server) getTeamMembership(c *call) (reply, error) {
 		role = "maintainer"
 	case PendingMember:
 		state = "pending"
+	case NoMember, ActiveMember:
 	}
 	return ok(obj{
 		"url":  s.api("/organizations/%d/team/%d/memberships/%s", t.org.id, t.id, url.PathEscape(c.param("username"))),

@@ -41,43 +41,65 @@ func TestParseHolidays(t *testing.T) {
 		want []string
 	}{
 		"no events": {file(), []string{}},
-		"one day": {file("DTSTART;VALUE=DATE:20261003\nDTEND;VALUE=DATE:20261004\nSUMMARY:Tag der Deutschen Einheit"),
-			[]string{"2026-10-03 Tag der Deutschen Einheit"}},
+		"one day": {
+			file("DTSTART;VALUE=DATE:20261003\nDTEND;VALUE=DATE:20261004\nSUMMARY:Tag der Deutschen Einheit"),
+			[]string{"2026-10-03 Tag der Deutschen Einheit"},
+		},
 		"without an end":  {file("DTSTART:20261003"), []string{"2026-10-03"}},
 		"with a duration": {file("DTSTART:20261224\nDURATION:P3D\nSUMMARY:Christmas"), []string{"2026-12-24 Christmas", "2026-12-25 Christmas", "2026-12-26 Christmas"}},
-		"several days, over the year's end": {file("DTSTART;VALUE=DATE:20261230\nDTEND;VALUE=DATE:20270102\nSUMMARY:Freeze"),
-			[]string{"2026-12-30 Freeze", "2026-12-31 Freeze", "2027-01-01 Freeze"}},
-		"in order, each once": {file("DTSTART:20270101\nSUMMARY:New Year", "DTSTART:20261225\nSUMMARY:Christmas", "DTSTART:20270101\nSUMMARY:New Year"),
-			[]string{"2026-12-25 Christmas", "2027-01-01 New Year"}},
+		"several days, over the year's end": {
+			file("DTSTART;VALUE=DATE:20261230\nDTEND;VALUE=DATE:20270102\nSUMMARY:Freeze"),
+			[]string{"2026-12-30 Freeze", "2026-12-31 Freeze", "2027-01-01 Freeze"},
+		},
+		"in order, each once": {
+			file("DTSTART:20270101\nSUMMARY:New Year", "DTSTART:20261225\nSUMMARY:Christmas", "DTSTART:20270101\nSUMMARY:New Year"),
+			[]string{"2026-12-25 Christmas", "2027-01-01 New Year"},
+		},
 		"transparent, as holidays are": {file("DTSTART:20261003\nTRANSP:TRANSPARENT"), []string{"2026-10-03"}},
 		"cancelled":                    {file("DTSTART:20261003\nSTATUS:CANCELLED", "DTSTART:20261004\nSTATUS:CONFIRMED"), []string{"2026-10-04"}},
-		"yearly, from long ago": {file("DTSTART:19901003\nRRULE:FREQ=YEARLY;UNTIL=20281003\nSUMMARY:Unity"),
-			[]string{"2020-10-03 Unity", "2021-10-03 Unity", "2022-10-03 Unity", "2023-10-03 Unity", "2024-10-03 Unity", "2025-10-03 Unity", "2026-10-03 Unity", "2027-10-03 Unity", "2028-10-03 Unity"}},
-		"the fourth Thursday of November": {file("DTSTART:20261126\nRRULE:FREQ=YEARLY;BYMONTH=11;BYDAY=4TH\nSUMMARY:Thanksgiving"),
-			[]string{"2026-11-26 Thanksgiving", "2027-11-25 Thanksgiving", "2028-11-23 Thanksgiving", "2029-11-22 Thanksgiving"}},
+		"yearly, from long ago": {
+			file("DTSTART:19901003\nRRULE:FREQ=YEARLY;UNTIL=20281003\nSUMMARY:Unity"),
+			[]string{"2020-10-03 Unity", "2021-10-03 Unity", "2022-10-03 Unity", "2023-10-03 Unity", "2024-10-03 Unity", "2025-10-03 Unity", "2026-10-03 Unity", "2027-10-03 Unity", "2028-10-03 Unity"},
+		},
+		"the fourth Thursday of November": {
+			file("DTSTART:20261126\nRRULE:FREQ=YEARLY;BYMONTH=11;BYDAY=4TH\nSUMMARY:Thanksgiving"),
+			[]string{"2026-11-26 Thanksgiving", "2027-11-25 Thanksgiving", "2028-11-23 Thanksgiving", "2029-11-22 Thanksgiving"},
+		},
 		"29 February":              {file("DTSTART:20200229\nRRULE:FREQ=YEARLY"), []string{"2020-02-29", "2024-02-29", "2028-02-29"}},
 		"counted, two years apart": {file("DTSTART:20260501\nRRULE:FREQ=YEARLY;INTERVAL=2;COUNT=2"), []string{"2026-05-01", "2028-05-01"}},
-		"several days, yearly": {file("DTSTART:20281231\nDTEND:20290102\nRRULE:FREQ=YEARLY"),
-			[]string{"2028-12-31", "2029-01-01", "2029-12-31"}},
+		"several days, yearly": {
+			file("DTSTART:20281231\nDTEND:20290102\nRRULE:FREQ=YEARLY"),
+			[]string{"2028-12-31", "2029-01-01", "2029-12-31"},
+		},
 		"from the year before the first": {file("DTSTART:20191231\nDURATION:P2D\nRRULE:FREQ=YEARLY;COUNT=1"), []string{"2020-01-01"}},
-		"monthly and weekly": {file("DTSTART:20261001\nRRULE:FREQ=MONTHLY;COUNT=2", "DTSTART:20261005\nRRULE:FREQ=WEEKLY;BYDAY=MO,WE;COUNT=3"),
-			[]string{"2026-10-01", "2026-10-05", "2026-10-07", "2026-10-12", "2026-11-01"}},
+		"monthly and weekly": {
+			file("DTSTART:20261001\nRRULE:FREQ=MONTHLY;COUNT=2", "DTSTART:20261005\nRRULE:FREQ=WEEKLY;BYDAY=MO,WE;COUNT=3"),
+			[]string{"2026-10-01", "2026-10-05", "2026-10-07", "2026-10-12", "2026-11-01"},
+		},
 		"less what is excepted": {file("DTSTART:20260101\nRRULE:FREQ=YEARLY;COUNT=4\nEXDATE;VALUE=DATE:20270101,20280101"), []string{"2026-01-01", "2029-01-01"}},
 		"and what is added":     {file("DTSTART:20260101\nRDATE;VALUE=DATE:20260401,20260501"), []string{"2026-01-01", "2026-04-01", "2026-05-01"}},
-		"an occurrence that moved": {file("UID:a\nDTSTART:20260501\nRRULE:FREQ=YEARLY;COUNT=3", "UID:a\nRECURRENCE-ID;VALUE=DATE:20270501\nDTSTART:20270503\nSUMMARY:moved"),
-			[]string{"2026-05-01", "2027-05-03 moved", "2028-05-01"}},
-		"an occurrence that is cancelled": {file("UID:a\nRECURRENCE-ID:20270501\nDTSTART:20270501\nSTATUS:CANCELLED", "UID:a\nDTSTART:20260501\nRRULE:FREQ=YEARLY;COUNT=3", "UID:b\nDTSTART:20270501\nSUMMARY:another's"),
-			[]string{"2026-05-01", "2027-05-01 another's", "2028-05-01"}},
+		"an occurrence that moved": {
+			file("UID:a\nDTSTART:20260501\nRRULE:FREQ=YEARLY;COUNT=3", "UID:a\nRECURRENCE-ID;VALUE=DATE:20270501\nDTSTART:20270503\nSUMMARY:moved"),
+			[]string{"2026-05-01", "2027-05-03 moved", "2028-05-01"},
+		},
+		"an occurrence that is cancelled": {
+			file("UID:a\nRECURRENCE-ID:20270501\nDTSTART:20270501\nSTATUS:CANCELLED", "UID:a\nDTSTART:20260501\nRRULE:FREQ=YEARLY;COUNT=3", "UID:b\nDTSTART:20270501\nSUMMARY:another's"),
+			[]string{"2026-05-01", "2027-05-01 another's", "2028-05-01"},
+		},
 		"whole days with times, as Outlook writes them": {file("DTSTART;TZID=\"W. Europe; Berlin\":20261003T000000\nDTEND;TZID=\"W. Europe; Berlin\":20261004T000000"), []string{"2026-10-03"}},
 		"with times: each date it touches":              {file("DTSTART:20261003T220000Z\nDTEND:20261004T060000Z"), []string{"2026-10-03", "2026-10-04"}},
 		"a rule's times do not matter":                  {file("DTSTART:20261003T120000\nRRULE:FREQ=YEARLY;BYHOUR=9,10;BYMINUTE=1;UNTIL=20271003T215959Z"), []string{"2026-10-03", "2027-10-03"}},
 		"a rule that has no day":                        {file("DTSTART:20260101\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"), []string{"2026-01-01"}},
-		"folded, escaped, with small letters and tabs": {[]byte("begin:vcalendar\nbegin:vevent\ndtstart;value=date:20261\n\t003\nsummary;language=de:Tag\\, der\n  Einheit\\nund mehr\nend:vevent\nend:vcalendar"),
-			[]string{"2026-10-03 Tag, der Einheit und mehr"}},
+		"folded, escaped, with small letters and tabs": {
+			[]byte("begin:vcalendar\nbegin:vevent\ndtstart;value=date:20261\n\t003\nsummary;language=de:Tag\\, der\n  Einheit\\nund mehr\nend:vevent\nend:vcalendar"),
+			[]string{"2026-10-03 Tag, der Einheit und mehr"},
+		},
 		"a byte order mark, blank lines, an alarm within, a time zone beside": {[]byte("\xef\xbb\xbfBEGIN:VCALENDAR\n\nBEGIN:VTIMEZONE\nBEGIN:STANDARD\nDTSTART:16010101T000000\nRRULE:FREQ=SECONDLY\nEND:STANDARD\nEND:VTIMEZONE\n" +
 			"BEGIN:VEVENT\nDTSTART:20261003\nBEGIN:VALARM\nSUMMARY:alarm\nDURATION:P9D\nEND:VALARM\nEND:VEVENT\nEND:VCALENDAR\n\n"), []string{"2026-10-03"}},
-		"a name that would play tricks": {file("DTSTART:20261003\nSUMMARY:a\x00b\u202ec\xffd\u200b " + strings.Repeat("x", 200)),
-			[]string{"2026-10-03 a bcd " + strings.Repeat("x", 73) + "…"}},
+		"a name that would play tricks": {
+			file("DTSTART:20261003\nSUMMARY:a\x00b\u202ec\xffd\u200b " + strings.Repeat("x", 200)),
+			[]string{"2026-10-03 a bcd " + strings.Repeat("x", 73) + "…"},
+		},
 		"what is not read may be long": {file("DTSTART:20261003\nDESCRIPTION:" + strings.Repeat("x", 100_000)), []string{"2026-10-03"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -187,10 +187,10 @@ func parseHours(text string) (from, to int, err error) {
 	if to, err = parseTime(parts[2]); err != nil {
 		return 0, 0, err
 	}
-	switch {
-	case from == dayMinutes:
+	switch from {
+	case dayMinutes:
 		return 0, 0, fmt.Errorf("%q: 24:00 is a day's end; it begins at 00:00", text)
-	case from == to:
+	case to:
 		return 0, 0, fmt.Errorf("%q ends as it begins; a whole day is 00:00-24:00", text)
 	}
 	return from, to, nil

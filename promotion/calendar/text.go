@@ -60,10 +60,10 @@ func (s Span) days() string {
 		for s.Days[(last+1)%7] {
 			last = (last + 1) % 7
 		}
-		switch {
-		case last == first:
+		switch last {
+		case first:
 			parts = append(parts, dayNames[first])
-		case last == (first+1)%7:
+		case (first + 1) % 7:
 			parts = append(parts, dayNames[first], dayNames[last])
 		default:
 			parts = append(parts, dayNames[first]+"-"+dayNames[last])

@@ -31,19 +31,20 @@ func table() string {
 }
 
 func (s Spec) help() string {
-	text := fmt.Sprintf("`%s %s`\n\n%s", word, s.Usage, s.About)
+	var text strings.Builder
+	text.WriteString(fmt.Sprintf("`%s %s`\n\n%s", word, s.Usage, s.About))
 	if s.Dangerous != "" {
-		text += fmt.Sprintf("\n\nIt asks for `%s` (%s): without it, the answer shows what would happen.", confirmOption, s.Dangerous)
+		text.WriteString(fmt.Sprintf("\n\nIt asks for `%s` (%s): without it, the answer shows what would happen.", confirmOption, s.Dangerous))
 	}
 	for _, o := range s.options {
 		if o == pastOption {
-			text += "\n\nGates that can be passed: " + gates() + "."
+			text.WriteString("\n\nGates that can be passed: " + gates() + ".")
 		}
 		if o == untilOption {
-			text += "\n\nTIME is as `2h`, `3d`, `17:00`, `Mon 09:00`, `2026-11-23`, `2026-11-23 09:00` or `2026-11-23T09:00:00Z`, at most a year away. A time without a day is the next such time. Times are in UTC, unless they name another zone."
+			text.WriteString("\n\nTIME is as `2h`, `3d`, `17:00`, `Mon 09:00`, `2026-11-23`, `2026-11-23 09:00` or `2026-11-23T09:00:00Z`, at most a year away. A time without a day is the next such time. Times are in UTC, unless they name another zone.")
 		}
 	}
-	return text + fmt.Sprintf("\n\nFor example, `%s` %s.", s.Example, s.Does)
+	return text.String() + fmt.Sprintf("\n\nFor example, `%s` %s.", s.Example, s.Does)
 }
 
 func gates() string {

@@ -113,8 +113,9 @@ func (b binding) get(name string) string {
 	return ""
 }
 
-func (b binding) with(name, value string) binding {
-	return append(slices.Clip(b), variable{name, value})
+// in is the binding for an environment.
+func (b binding) in(environment string) binding {
+	return append(slices.Clip(b), variable{envVariable, environment})
 }
 
 // plain is the escape for paths.

@@ -98,12 +98,12 @@ func (r *resolver) pipeline(l *layout, b binding) (p Pipeline, found bool) {
 		env.Place, env.Present = places[i], present[i]
 		env.Place.Never = env.Never
 		env.Branch, env.Read = r.x.standing(l.branch(e)), l.readBranch(e)
-		env.Revision = l.revision(b.with(envVariable, e.name.value))
+		env.Revision = l.revision(b.in(e.name.value))
 		if s := e.source(); s.said() {
-			env.Source = s.fill(b.with(envVariable, e.name.value))
+			env.Source = s.fill(b.in(e.name.value))
 		}
 		if env.Verify != nil {
-			env.Verify = e.verify().named(*env.Verify, b.with(envVariable, e.name.value))
+			env.Verify = e.verify().named(*env.Verify, b.in(e.name.value))
 		}
 		env.From, env.After = e.from, e.after
 		if len(skipped) > 0 {
@@ -111,7 +111,7 @@ func (r *resolver) pipeline(l *layout, b binding) (p Pipeline, found bool) {
 			env.After = through(e.after, here, func(n string) []string { return l.get(n).after })
 		}
 		env.Blocked = r.blocked(e, &env)
-		env.Settings = r.settings(l, e, &env, b.with(envVariable, e.name.value))
+		env.Settings = r.settings(l, e, &env, b.in(e.name.value))
 		p.Environments = append(p.Environments, env)
 	}
 	return p, found
@@ -148,7 +148,7 @@ func (r *resolver) blocked(e *environmentLayout, env *Environment) string {
 // branch it is read from, since its own may be empty or not made yet; where
 // another tool writes, it need not have any.
 func (r *resolver) place(l *layout, e *environmentLayout, b binding) (content.Place, bool) {
-	b = b.with(envVariable, e.name.value)
+	b = b.in(e.name.value)
 	t, _, ok := l.spec.path.in(e.name.value)
 	if !ok && !e.managed().value {
 		return content.Place{}, false

@@ -114,8 +114,10 @@ func TestReferenceExamples(t *testing.T) {
 		t.Run(title, func(t *testing.T) { parse(t, src) })
 		all += src
 	}
-	for _, key := range []string{"branch: env/$env", "read:", "revision:", "release:", "tag:", "dispatch:", "managed:", "deliver: push", "merge: queue", "merge: github", "method:", "supersede", "newer: queue", "batch: hourly", "batch: never", "commits: verified",
-		"checks:", "deployments:", "workflows:", "soak:", "timeout:", "any:", "app:", "on_failure:", "restart", "run:", "event:", "rollback: propose", "scope:", "window:", "holidays:", "approval: required", "rights:", "bots:", "aliases:", "right:"} {
+	for _, key := range []string{
+		"branch: env/$env", "read:", "revision:", "release:", "tag:", "dispatch:", "managed:", "deliver: push", "merge: queue", "merge: github", "method:", "supersede", "newer: queue", "batch: hourly", "batch: never", "commits: verified",
+		"checks:", "deployments:", "workflows:", "soak:", "timeout:", "any:", "app:", "on_failure:", "restart", "run:", "event:", "rollback: propose", "scope:", "window:", "holidays:", "approval: required", "rights:", "bots:", "aliases:", "right:",
+	} {
 		if !strings.Contains(all, key) {
 			t.Errorf("no example has %s", key)
 		}

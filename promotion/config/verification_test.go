@@ -125,11 +125,11 @@ func FuzzMatchesName(f *testing.F) {
 	f.Fuzz(func(t *testing.T, pattern, name string) {
 		var re strings.Builder
 		for i := 0; i < len(pattern); i++ {
-			switch {
-			case pattern[i] == '*':
+			switch pattern[i] {
+			case '*':
 				re.WriteString(".*")
 				continue
-			case pattern[i] == '\\':
+			case '\\':
 				if i++; i == len(pattern) {
 					return // refused when the file is read
 				}
@@ -292,12 +292,16 @@ func TestApprovalAndRight(t *testing.T) {
 		"nothing said": {"", "", guard{false, config.Right{Role: "write"}}},
 		"said":         {", approval: required, right: maintain", "", guard{true, config.Right{Role: "maintain"}}},
 		"a team":       {", right: acme/on.call", "", guard{false, config.Right{Team: "acme/on.call"}}},
-		"in a pipeline": {", right: admin", "    environments: {prod: {approval: required, right: triage}}\n",
-			guard{true, config.Right{Role: "triage"}}},
+		"in a pipeline": {
+			", right: admin", "    environments: {prod: {approval: required, right: triage}}\n",
+			guard{true, config.Right{Role: "triage"}},
+		},
 		"by an override": {"", "overrides:\n  - {environments: prod, approval: required}\n", guard{true, config.Right{Role: "write"}}},
 		"push under a lower mode is a pull request": {", approval: required", "deliver: push\n", guard{true, config.Right{Role: "write"}}},
-		"an override takes it from the push": {", mode: auto, deliver: push", "overrides:\n  - {environments: prod, approval: required, deliver: pull_request}\n",
-			guard{true, config.Right{Role: "write"}}},
+		"an override takes it from the push": {
+			", mode: auto, deliver: push", "overrides:\n  - {environments: prod, approval: required, deliver: pull_request}\n",
+			guard{true, config.Right{Role: "write"}},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := prod(t, c.settings, c.more)

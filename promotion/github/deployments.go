@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -160,9 +161,7 @@ func (r *Repository) get(ctx context.Context, path string, query url.Values, pag
 	if page.Page > 0 {
 		asked.Set("page", strconv.Itoa(page.Page))
 	}
-	for name, values := range query {
-		asked[name] = values
-	}
+	maps.Copy(asked, query)
 	req, err := r.client.NewRequest("GET", r.below(path)+"?"+asked.Encode(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("asking for %s: %w", path, err)

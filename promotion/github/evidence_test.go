@@ -6,6 +6,7 @@ package github_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -30,9 +31,7 @@ func workflowRun(changes obj) obj {
 		"id": 5, "name": "CI", "path": ".github/workflows/ci.yml@refs/heads/main", "head_sha": head, "status": "queued", "event": "workflow_dispatch",
 		"created_at": "2026-03-02T09:00:00Z", "display_title": "t",
 	}
-	for name, value := range changes {
-		out[name] = value
-	}
+	maps.Copy(out, changes)
 	return out
 }
 
@@ -68,9 +67,7 @@ func TestEvidenceInDoubt(t *testing.T) {
 	list := func(items ...obj) obj { return obj{"total_count": len(items), "workflow_runs": items} }
 	said := func(changes obj) obj {
 		out := obj{"id": 5, "issue_url": "https://github.test/repos/acme/shop/issues/7", "created_at": "2026-03-02T09:00:00Z", "reactions": obj{"total_count": 0}}
-		for name, value := range changes {
-			out[name] = value
-		}
+		maps.Copy(out, changes)
 		return out
 	}
 	tests := []struct {

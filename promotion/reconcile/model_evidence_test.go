@@ -33,11 +33,13 @@ func (w *world) verifies(environment string) string {
 		name = "argocd/$name-$env"
 	}
 	soak := []string{"0s", "2m", "10m"}[w.rng.IntN(3)]
-	policy := []string{"halt", "rollback", "rollback", "[{rollback: {scope: all}}]", "[{rollback: {scope: downstream}}]",
+	policy := []string{
+		"halt", "rollback", "rollback", "[{rollback: {scope: all}}]", "[{rollback: {scope: downstream}}]",
 		"[{restart: {limit: 1, when: [verification, timeout]}}, rollback]",
 		"[rollback, {repromote: {limit: 1, when: [verification]}}]",
 		"[{run: {workflow: recover.yml, timeout: 10m}}, rollback]",
-		"[{run: {workflow: recover.yml, idempotent: true, timeout: 10m}}, halt]"}[w.rng.IntN(9)]
+		"[{run: {workflow: recover.yml, idempotent: true, timeout: 10m}}, halt]",
+	}[w.rng.IntN(9)]
 	w.verified[environment] = true
 	return fmt.Sprintf("verify: {checks: %q, soak: %s, timeout: 30m, red_for: 1m, on_timeout: %s, while_soaking: %s}, on_failure: %s, rollback: %s",
 		name, soak, []string{"fail", "pass", "hold"}[w.rng.IntN(3)], []string{"hold", "continue"}[w.rng.IntN(2)], policy, []string{"auto", "auto", "propose"}[w.rng.IntN(3)])

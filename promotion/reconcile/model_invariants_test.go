@@ -476,6 +476,8 @@ func (w *world) checkEnd(ds []promotion.Decision, snapshot *promotion.Snapshot) 
 		}
 		switch d.Standing {
 		case promotion.UpToDate, promotion.Source, promotion.Rejected, promotion.Proposed, promotion.Stopped, promotion.WouldPromote, promotion.Absent:
+		case promotion.Verifying:
+			w.breaks("Convergence", "%s is still being verified at rest: %s", d.Key, d.Reason)
 		case promotion.Waiting, promotion.Merging:
 			if len(o.Config.After) > 0 || len(d.Gates) > 0 || strings.Contains(d.Reason, "goes with the next batch") {
 				continue

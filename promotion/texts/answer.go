@@ -149,15 +149,16 @@ func statusTable(repo promotion.Repository, rows []StatusRow, room int) string {
 	}
 	lines := []string{head, rule}
 	for _, r := range shown {
-		line := "|"
+		var line strings.Builder
+		line.WriteString("|")
 		for _, c := range columns {
 			text := c.cell(r)
 			if text == "" {
 				text = none
 			}
-			line += " " + text + " |"
+			line.WriteString(" " + text + " |")
 		}
-		lines = append(lines, line)
+		lines = append(lines, line.String())
 	}
 	if left := more(len(rows) - len(shown)); left != "" {
 		lines = append(lines, "| "+left+strings.Repeat(" |", len(columns)))

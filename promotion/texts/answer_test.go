@@ -92,11 +92,13 @@ func TestAnswers(t *testing.T) {
 	maintain := config.Right{Role: "maintain"}
 	for name, cs := range map[string][]texts.AnsweredCommand{
 		"help": {
-			{Text: "/promobot", Done: true, Markdown: command.Help("")}, {Text: "/promobot help rollback", Done: true, Markdown: command.Help("rollback")},
+			{Text: "/promobot", Done: true, Markdown: command.Help("")},
+			{Text: "/promobot help rollback", Done: true, Markdown: command.Help("rollback")},
 			misunderstood(t, "/promobot help rolback"),
 		},
 		"status": {
-			{Text: "/promobot status checkout", Done: true, Status: statusRows()}, {Text: "/promobot status cart", Done: true, Status: []texts.StatusRow{{Environment: "cart/dev", Standing: promotion.Absent}}},
+			{Text: "/promobot status checkout", Done: true, Status: statusRows()},
+			{Text: "/promobot status cart", Done: true, Status: []texts.StatusRow{{Environment: "cart/dev", Standing: promotion.Absent}}},
 			not("/promobot status chekout", "there is no such pipeline"), misunderstood(t, "/promobot statsu"),
 		},
 		"plan": {

@@ -42,7 +42,8 @@ func hostileBranches(s string) texts.Promotion {
 	p.Config.Windows[0].Name = s
 	p.Verdict.Reason = s
 	p.Verdict.Evidence = []state.Evidence{
-		{Name: s, Outcome: "success", URL: s, Text: s}, {Name: s, Outcome: "neutral", URL: evidenceHost + "/run?a=1&b=2", Text: s},
+		{Name: s, Outcome: "success", URL: s, Text: s},
+		{Name: s, Outcome: "neutral", URL: evidenceHost + "/run?a=1&b=2", Text: s},
 		{Name: s, Outcome: "success", URL: evidenceHost + "/" + s + ")](@ana"},
 	}
 	for i := range p.Decision.Gates {

@@ -145,7 +145,7 @@ func failed(p Promotion) string {
 	if r.Cause != "" {
 		s += fmt.Sprintf("\n\nThe failure policy of %s takes it back here too (`scope` of its rollback).", named(r.Cause))
 	}
-	if t := tried(p.Repository, p.Rollback.Failure); t != "" {
+	if t := tried(p.Rollback.Failure); t != "" {
 		s += "\n\n" + upper(t) + "."
 	}
 	return s

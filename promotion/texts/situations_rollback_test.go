@@ -70,8 +70,11 @@ func rollback() texts.Promotion {
 			{ID: id(28), Author: promotion.Person{Name: "Bo Lind"}, Message: "Note the runbook"},
 		},
 		Elsewhere: []texts.Step{
-			{Environment: "dev", Carries: true}, {Environment: "staging", Carries: true}, {Environment: "prod-canary", Carries: true},
-			{Environment: "prod-eu", Carries: true, Here: true}, {Environment: "prod-us", PullRequest: 914},
+			{Environment: "dev", Carries: true},
+			{Environment: "staging", Carries: true},
+			{Environment: "prod-canary", Carries: true},
+			{Environment: "prod-eu", Carries: true, Here: true},
+			{Environment: "prod-us", PullRequest: 914},
 		},
 		People: []string{"acme/checkout-oncall"},
 	}

@@ -176,7 +176,7 @@ func accounts(repo promotion.Repository, s Step) []string {
 		}
 		out = append(out, t)
 	}
-	if t := tried(repo, s.Failure); t != "" {
+	if t := tried(s.Failure); t != "" {
 		out = append(out, t)
 	}
 	if t := rolledBack(repo, s); t != "" {
@@ -204,7 +204,7 @@ func verdictText(repo promotion.Repository, v *state.Verdict) string {
 }
 
 // tried are the steps of the failure policy that were taken.
-func tried(repo promotion.Repository, f *state.Failure) string {
+func tried(f *state.Failure) string {
 	if f == nil {
 		return ""
 	}

@@ -75,7 +75,7 @@ func checkParameters(op *openapi3.Operation, path map[string]string, query url.V
 // comparisons, A..B, * and dates ("List workflow runs for a repository").
 func searchedTimes(text string) []string {
 	var out []string
-	for _, one := range strings.Split(strings.TrimLeft(text, "<>="), "..") {
+	for one := range strings.SplitSeq(strings.TrimLeft(text, "<>="), "..") {
 		if _, err := time.Parse(time.DateOnly, one); one != "*" && err != nil {
 			out = append(out, one)
 		}
