@@ -185,7 +185,7 @@ func alone(s *Snapshot, first *Decision, members []*Decision) {
 			if d != first {
 				d.Action = nil
 			}
-		case Append, Deliver: // of its own ledger alone, and never in a batch
+		case Append, Deliver, Recover: // of its own ledger alone, and never in a batch
 		}
 	}
 }

@@ -32,9 +32,9 @@ func table() string {
 
 func (s Spec) help() string {
 	var text strings.Builder
-	text.WriteString(fmt.Sprintf("`%s %s`\n\n%s", word, s.Usage, s.About))
+	fmt.Fprintf(&text, "`%s %s`\n\n%s", word, s.Usage, s.About)
 	if s.Dangerous != "" {
-		text.WriteString(fmt.Sprintf("\n\nIt asks for `%s` (%s): without it, the answer shows what would happen.", confirmOption, s.Dangerous))
+		fmt.Fprintf(&text, "\n\nIt asks for `%s` (%s): without it, the answer shows what would happen.", confirmOption, s.Dangerous)
 	}
 	for _, o := range s.options {
 		if o == pastOption {
