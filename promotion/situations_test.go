@@ -111,7 +111,7 @@ func policy(steps ...config.Step) func(*promotion.Snapshot, *promotion.Observed)
 // red has the check deploy failed on staging's landing for two minutes.
 func red() *promotion.Snapshot {
 	failure := result("deploy", "failure")
-	failure.Summary = "3 of 5 pods crash: connection refused"
+	failure.Summary = "3 of 5 pods crash"
 	s := landed(failure)
 	at(s, "staging").Ledger.State.Watch.Failing = now.Add(-2 * time.Minute)
 	return s
