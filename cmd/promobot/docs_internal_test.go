@@ -137,6 +137,45 @@ func TestDocumentedPipelineFiles(t *testing.T) {
 	}
 }
 
+// What the pages name: links within the repository, Go files, and ledger entries.
+var (
+	linked = regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	goFile = regexp.MustCompile("`([a-z0-9_/]+\\.go)`")
+)
+
+// TestDocumentedNames: what the pages point at is there.
+func TestDocumentedNames(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join("..", "..")
+	known := map[string]bool{}
+	err := filepath.WalkDir(root, func(at string, _ os.DirEntry, err error) error {
+		if strings.HasSuffix(at, ".go") {
+			rel, _ := filepath.Rel(root, at)
+			known[filepath.ToSlash(rel)], known[filepath.Base(at)] = true, true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range documents {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range linked.FindAllStringSubmatch(string(text), -1) {
+			if _, err := os.Stat(filepath.Join(root, filepath.Dir(name), m[1])); err != nil {
+				t.Errorf("%s: the link to %s leads nowhere", name, m[1])
+			}
+		}
+		for _, m := range goFile.FindAllStringSubmatch(string(text), -1) {
+			if !known[m[1]] {
+				t.Errorf("%s: there is no %s", name, m[1])
+			}
+		}
+	}
+}
+
 // commented are the comment commands on a page.
 var commented = regexp.MustCompile("`(/promobot [^`]*)`")
 
