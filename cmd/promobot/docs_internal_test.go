@@ -21,7 +21,7 @@ import (
 	"github.com/promobot/promobot/promotion/config"
 )
 
-var documents = []string{"README.md", "docs/architecture.md", "docs/operations.md", "docs/security.md", verificationPage}
+var documents = []string{"README.md", "docs/architecture.md", "docs/operations.md", "docs/security.md", "docs/failure.md", verificationPage}
 
 var blocks = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$")
 
