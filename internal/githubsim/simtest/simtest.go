@@ -36,6 +36,9 @@ type Sim struct {
 // Undescribed lets an event pass that GitHub's description, as it is cut, leaves
 // out.
 func (s *Sim) Undescribed(event string) {
+	if s.judge == nil {
+		return
+	}
 	s.judge.mu.Lock()
 	defer s.judge.mu.Unlock()
 	s.judge.undescribed[event] = true
@@ -44,7 +47,7 @@ func (s *Sim) Undescribed(event string) {
 // Start serves a simulator on a free local port for the length of the test.
 func Start(t testing.TB, o githubsim.Options) *Sim {
 	t.Helper()
-	judge := &judge{t: t, known: map[string]bool{}, undescribed: map[string]bool{}}
+	judges := &judge{t: t, known: map[string]bool{}, undescribed: map[string]bool{}}
 	d, err := describe()
 	switch {
 	case errors.Is(err, conform.ErrAbsent):
@@ -60,7 +63,7 @@ func Start(t testing.TB, o githubsim.Options) *Sim {
 			if inner != nil {
 				h = inner(h)
 			}
-			return d.Middleware(h, judge.report)
+			return d.Middleware(h, judges.report)
 		}
 	}
 	if o.Dir == "" {
@@ -73,7 +76,7 @@ func Start(t testing.TB, o githubsim.Options) *Sim {
 	if d != nil {
 		s.OnWebhook(func(w githubsim.Webhook) {
 			for _, v := range d.Webhook(w.Event, w.Action, w.Payload) {
-				judge.report(v)
+				judges.report(v)
 			}
 		})
 	}
@@ -85,15 +88,17 @@ func Start(t testing.TB, o githubsim.Options) *Sim {
 		if err := s.Close(); err != nil {
 			t.Errorf("closing the simulator: %v", err)
 		}
-		judge.end()
+		judges.end()
 	})
-	return Around(t, s, url)
+	sim := Around(t, s, url)
+	sim.judge = judges
+	return sim
 }
 
 // Around is a Sim of a server that the test has started itself, and that
 // nothing validates: for requests that must be refused.
 func Around(t testing.TB, s *githubsim.Server, url string) *Sim {
-	return &Sim{Server: s, URL: url, BaseURL: url + "/api/v3/", t: t, judge: judge}
+	return &Sim{Server: s, URL: url, BaseURL: url + "/api/v3/", t: t}
 }
 
 func describe() (*conform.Description, error) {
