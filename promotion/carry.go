@@ -113,6 +113,11 @@ func open(s *Snapshot, o *Observed, p state.Promotion) Decision {
 	if where, x := RejectedFor(s, o, Landing{Revision: p.Revision}); x != nil {
 		return announceClose(o, p, fmt.Sprintf("%s failed in %s: %s", short(p.Revision), where, x.Reason))
 	}
+	if o.Content != nil {
+		if x := rejected(o.Ledger.State, Landing{Digest: o.Content.Expected}); x != nil {
+			return announceClose(o, p, fmt.Sprintf("it would bring back what failed in %s: %s", o.Key.Environment, x.Reason))
+		}
+	}
 	if !comesFrom(o, p.From) {
 		return announceClose(o, p, fmt.Sprintf("%s no longer comes from %s", o.Key.Environment, fromName(o, p.From)))
 	}
@@ -220,6 +225,9 @@ func end(s *Snapshot, o *Observed, p state.Promotion, how state.Status, reason, 
 	st.Promotion.Status, st.Promotion.Reason, st.Promotion.By, st.Promotion.Ended = how, reason, by, s.Now
 	st.Sequence++
 	kind, sentence, standing := state.KindVeto, fmt.Sprintf("%s: %s closed #%d without merging; %s is not proposed again", o.Key, orSomeone(by), p.PullRequest, short(p.Revision)), Rejected
+	if p.Reverts != nil {
+		sentence = fmt.Sprintf("%s: %s closed #%d without merging; %s is not rolled back by itself", o.Key, orSomeone(by), p.PullRequest, short(p.Reverts.Revision))
+	}
 	if how == state.Closed {
 		kind, sentence, standing = state.KindClosed, fmt.Sprintf("%s: #%d is closed, since %s", o.Key, p.PullRequest, reason), UpToDate
 	}

@@ -26,10 +26,10 @@ func Decide(s *Snapshot) []Decision {
 		ds[i].Content = o.Content
 		observing(s, o, &ds[i])
 		for _, g := range ds[i].Gates {
-			ds[i].Until = soonest(ds[i].Until, g.Until)
+			ds[i].Until = soonest(ds[i].Until, ahead(s, g.Until))
 		}
 		if st := o.Ledger.State; st != nil && st.Hold != nil {
-			ds[i].Until = soonest(ds[i].Until, st.Hold.Until)
+			ds[i].Until = soonest(ds[i].Until, ahead(s, st.Hold.Until))
 			if ds[i].Action == nil && ds[i].Standing == UpToDate {
 				ds[i].Standing, ds[i].Reason = Stopped, holdGate(o).Text
 			}
@@ -87,7 +87,7 @@ func observing(s *Snapshot, o *Observed, d *Decision) {
 	if v == nil || v.Verdict != nil {
 		return
 	}
-	d.Until = soonest(d.Until, v.Until)
+	d.Until = soonest(d.Until, ahead(s, v.Until))
 	if d.Action == nil && (d.Standing == UpToDate || d.Standing == Source) {
 		d.Standing, d.Reason = Verifying, v.Text
 	}
@@ -98,6 +98,14 @@ const (
 	retryDoubt     = 30 * time.Second
 	retryMergeable = 3 * time.Second
 )
+
+// ahead is a time, or none where it is past: what was due then is decided on now.
+func ahead(s *Snapshot, t time.Time) time.Time {
+	if !t.After(s.Now) {
+		return time.Time{}
+	}
+	return t
+}
 
 func stop(reason string) Decision { return Decision{Standing: Stopped, Reason: reason} }
 

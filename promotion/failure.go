@@ -183,7 +183,14 @@ func fails(s *Snapshot, o *Observed, l Landing, j judgement, w state.Watch, kind
 	c := choose(s, o, l, f, j.hint)
 	what := fmt.Sprintf("%s failed its verification: %s", short(l.Revision), f.Reason)
 	if s.Now.Before(c.from) {
-		return Decision{Standing: Verifying, Reason: fmt.Sprintf("%s; %s follows at %s", what, c.Do, clock(c.from)), Until: c.from}, true
+		d := Decision{Standing: Verifying, Reason: fmt.Sprintf("%s; %s follows at %s", what, c.Do, clock(c.from)), Until: c.from}
+		if was := o.Ledger.State.Watch; was == nil || *was != w {
+			st := o.Ledger.State.Clone() // since when it fails is what the backoff counts from
+			st.Watch = &w
+			st.Sequence++
+			d.Action = Append{Kind: state.KindWatched, State: st, Sentence: fmt.Sprintf("%s: %s", o.Key, d.Reason)}
+		}
+		return d, true
 	}
 	taken := state.Taken{Do: string(c.Do), Step: c.at, Time: s.Now}
 	switch c.Do {

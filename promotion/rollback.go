@@ -8,6 +8,7 @@ package promotion
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/promobot/promobot/promotion/config"
@@ -30,7 +31,8 @@ func RevertDue(s *Snapshot, o *Observed) *state.Reverts {
 		}
 		r.Reason, r.By = f.Reason, f.By
 		return &r
-	case st.Wish != nil && st.Wish.Do == WishRollback:
+	case st.Wish != nil && st.Wish.Do == WishRollback && slices.ContainsFunc(st.Rejected, func(x state.Rejected) bool { return x.Landing == rec.Commit }):
+		// It was asked for when this landing stood there, and not one before it.
 		r.Reason, r.By = fmt.Sprintf("@%s asked for it", st.Wish.By), st.Wish.By
 		return &r
 	}
@@ -101,7 +103,7 @@ func Reverting(s *Snapshot, o *Observed) *state.Reverts {
 func rollback(s *Snapshot, o *Observed) (Decision, bool) {
 	r := RevertDue(s, o)
 	if r == nil {
-		return Decision{}, false
+		return inTurnBack(s, o)
 	}
 	st := o.Ledger.State
 	if p := st.Promotion; p != nil && p.Reverts != nil && p.Reverts.Landing == r.Landing && p.Status == state.Vetoed && !wished(st, WishRollback, p) {
@@ -134,6 +136,20 @@ func rollback(s *Snapshot, o *Observed) (Decision, bool) {
 		Standing: Proposed, Reason: what,
 		Action: Claim{Promotion: p, Previous: previous(o), Why: "rolling back: " + what},
 	}, true
+}
+
+// inTurnBack says that an environment's rollback waits for those further along.
+func inTurnBack(s *Snapshot, o *Observed) (Decision, bool) {
+	f, rec := o.Ledger.State.Failure, o.Ledger.State.Landing
+	if f == nil || f.Over || f.Scope == "" || f.Scope == string(config.ScopeEnvironment) || rec == nil || rec.Commit != f.Landing ||
+		len(o.Landings) == 0 || o.Landings[0].Commit != rec.Commit {
+		return Decision{}, false
+	}
+	first := furtherAlong(s, o, rec.Revision)
+	if first == "" {
+		return Decision{}, false
+	}
+	return Decision{Standing: Waiting, Reason: fmt.Sprintf("%s is rolled back once %s is: %s", short(f.Revision), first, f.Reason)}, true
 }
 
 // mainline is what git revert needs for a merge commit.

@@ -257,6 +257,12 @@ func VerificationOf(s *Snapshot, o *Observed) *Verification {
 	}
 	j := judge(o.Config.Verify, results)
 	w, _ := watched(s, o, l)
+	if j.holds && w.Holding.IsZero() { // about to be written down
+		w.Holding = s.Now
+	}
+	if j.failing && w.Failing.IsZero() {
+		w.Failing = s.Now
+	}
 	r.Watch, r.Evidence = &w, j.evidence
 	r.Text, r.Until = watchText(o, l, j, w)
 	return r

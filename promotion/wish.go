@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/promobot/promobot/state"
@@ -35,7 +36,7 @@ func again(s *Snapshot, o *Observed) (Decision, bool) {
 	}
 	next := st.Clone()
 	next.Wish, next.Floor = nil, nil
-	next.Rejected = slices.DeleteFunc(next.Rejected, func(r state.Rejected) bool { return w.Revision == "" || r.Revision == w.Revision })
+	next.Rejected = slices.DeleteFunc(next.Rejected, func(r state.Rejected) bool { return strings.HasPrefix(r.Revision, w.Revision) })
 	if p := next.Promotion; p != nil && p.Status == state.Vetoed {
 		p.Status, p.Reason = state.Closed, fmt.Sprintf("@%s asked for it again", w.By)
 	}
