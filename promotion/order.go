@@ -103,7 +103,7 @@ func hold(s *Snapshot, o *Observed, next *state.Environment, order Order) (state
 	} else {
 		reason += " (@" + order.By + ")"
 	}
-	h := state.Hold{Reason: reason, By: order.By, Since: s.Now, Until: order.Until, Comment: order.Comment}
+	h := state.Hold{Reason: reason, By: order.By, Since: s.Now, Until: order.Until, Comment: order.Comment, Asked: true}
 	if old := next.Hold; old != nil {
 		h.Failed, h.Landing = old.Failed, ""
 		if old.Failed != "" {

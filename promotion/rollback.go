@@ -209,6 +209,9 @@ func rollingBack(s *Snapshot, o *Observed, p state.Promotion) Decision {
 	if rec := o.Ledger.State.Landing; rec != nil && rec.Mixed() {
 		gates = append(gates, Gate{Name: "mixed", Text: "people have a part in what landed, so a person merges what takes it back"})
 	}
+	if h := o.Ledger.State.Hold; h != nil && h.Asked {
+		gates = append(gates, holdGate(o)) // a person's word stops everything
+	}
 	gates = append(gates, labelGate(o))
 	for _, g := range gates {
 		if !g.Passed {

@@ -315,6 +315,8 @@ type Hold struct {
 	Until time.Time `json:"until,omitzero"`
 	// Comment is the comment that asked for it.
 	Comment int64 `json:"comment,omitempty"`
+	// Asked says that a person wants nothing to be merged, not a rollback either.
+	Asked bool `json:"asked,omitempty"`
 }
 
 // Clone returns a copy that shares nothing with e.

@@ -98,9 +98,49 @@ func (r *Reconciler) comment(ctx context.Context, id int64) error {
 		if wait := r.elsewhere(v.snapshot, c); wait > 0 {
 			return fmt.Errorf("whoever began to carry it out may be answering it; looked at again in %v", wait.Round(time.Second))
 		}
+		if slices.Contains(won, true) && slices.ContainsFunc(in.commands, func(c command.Command) bool { return c.Name == command.NameHold }) {
+			if err := r.lookAgain(ctx, entries, &answer); err != nil {
+				return err
+			}
+		}
 		return r.answer(ctx, c, answer)
 	}
 	return promotion.ErrConflict
+}
+
+// lookAgain makes a hold as good as it can be before it is answered: the heads
+// are renewed, so that no merge that was asked for before goes through, merges
+// that were left to GitHub are taken back, and what was merged all the same is
+// said. A merge in flight can cross a hold: GitHub has nothing to prevent it.
+func (r *Reconciler) lookAgain(ctx context.Context, held []entry, answer *texts.Answer) error {
+	open := map[promotion.Key]int{}
+	for _, e := range held {
+		if p := e.state.UnderWay(); p != nil && p.PullRequest != 0 {
+			open[e.observed.Key] = p.PullRequest
+		}
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	quiet := r.o.NoChecks
+	r.o.NoChecks = true // the repository's own run shows how things stand
+	res, err := r.Run(ctx)
+	r.o.NoChecks = quiet
+	if limited(err) {
+		return err
+	}
+	if res.Snapshot == nil || err != nil {
+		return nil //nolint:nilerr // the repository's own run does it; the hold stands in the ledger
+	}
+	for i := range res.Snapshot.Environments {
+		o := &res.Snapshot.Environments[i]
+		n := open[o.Key]
+		if st := o.Ledger.State; n != 0 && st != nil && st.Landing != nil && st.Landing.PullRequest == n {
+			last := &answer.Commands[len(answer.Commands)-1]
+			last.Says = append(last.Says, fmt.Sprintf("%s: #%d was merged before the hold took effect", o.Key, n))
+		}
+	}
+	return nil
 }
 
 // obeyedKey is a command's effect in one environment.
