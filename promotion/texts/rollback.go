@@ -157,7 +157,7 @@ func rollbackMerges(p Promotion) string {
 	case clashing(p):
 		who = "when a person has finished and merged it: lines that it would put back were changed since."
 	case mode(p) == config.Auto:
-		who += " No window, approval or hold keeps it waiting."
+		who += " No window or approval keeps it waiting, nor the hold that came with the failure."
 	}
 	return fmt.Sprintf("**Merges:** %s **Stop it:** close this pull request, or give it the label `%s`; %s.", who, promotion.HoldLabel, stays(p))
 }
