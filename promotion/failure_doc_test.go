@@ -178,8 +178,9 @@ func does(d promotion.Decision) string {
 			return "enters that nothing is left to do"
 		case state.KindResume:
 			return "lifts the hold"
+		default:
+			return "enters it (" + string(a.Kind) + ")"
 		}
-		return "enters it (" + string(a.Kind) + ")"
 	case promotion.Claim:
 		if a.Promotion.Reverts != nil {
 			return "opens a pull request that rolls back"
@@ -193,9 +194,9 @@ func does(d promotion.Decision) string {
 		return "goes on where it was: opens the pull request"
 	case promotion.Close:
 		return "closes it"
-	case nil:
-	default:
+	case promotion.Advance, promotion.Deliver, promotion.HandOver, promotion.TakeBack:
 		panic(fmt.Sprintf("no words for %T", a))
+	case nil:
 	}
 	switch d.Standing {
 	case promotion.UpToDate, promotion.Source:
@@ -204,6 +205,7 @@ func does(d promotion.Decision) string {
 		return "nothing, until a person does"
 	case promotion.Proposed:
 		return "waits for a person"
+	default:
 	}
 	if !d.Until.IsZero() {
 		return "waits, and looks again at " + d.Until.UTC().Format("15:04:05")

@@ -26,7 +26,7 @@ func orderSituations() []situation {
 		s.Chain.Commits[2].Author = promotion.Person{Name: "Ana", Email: "1+ana@users.noreply.github.com"}
 	}
 	var all []situation
-	for _, x := range []situation{
+	all = append(all, []situation{
 		{name: "hold", of: quiet, order: do("hold")},
 		{name: "hold, with a reason and a time", of: quiet, order: by(promotion.Order{Do: "hold", Until: now.Add(time.Hour), Reason: "the database is moved"})},
 		{name: "hold what has failed", of: settled(failed), order: by(promotion.Order{Do: "hold", Until: now.Add(time.Hour)})},
@@ -66,9 +66,7 @@ func orderSituations() []situation {
 		{name: "no ledger yet", of: with(quiet, func(_ *promotion.Snapshot, o *promotion.Observed) { o.Ledger.State = nil }), order: do("hold")},
 		{name: "an environment that is not there", of: with(quiet, func(_ *promotion.Snapshot, o *promotion.Observed) { o.Config.Present = false }), order: do("hold")},
 		{name: "what nobody can ask for", of: quiet, order: do("explode")},
-	} {
-		all = append(all, x)
-	}
+	}...)
 	return all
 }
 

@@ -83,8 +83,8 @@ func readmeRepository(t *testing.T) string {
 
 // notHere are commands that other tests run, or that need what this one lacks.
 var notHere = map[string]string{
-	"go run ./cmd/promobot demo": "TestDemo runs it",
-	"go test ./...":              "this is part of it",
+	"go run ./cmd/promobot demo":                         "TestDemo runs it",
+	"go test ./...":                                      "this is part of it",
 	"git fetch origin 'refs/promobot/*:refs/promobot/*'": "the ledger's tests fetch so",
 	"promobot log checkout prod-eu":                      "TestLogOfARunningProgram runs it",
 }

@@ -75,7 +75,7 @@ func (r *relapse) wantTakenBack(landed state.Landing) (rollback state.Landing) {
 		r.t.Errorf("the verdicts on %.10s: %+v", landed.Commit, verdicts)
 	}
 	merged := 0
-	for _, line := range strings.Fields(string(r.bare("log", "--first-parent", "--format=%(trailers:key="+state.TrailerReverts+",valueonly,separator=%x20)", "main"))) {
+	for line := range strings.FieldsSeq(string(r.bare("log", "--first-parent", "--format=%(trailers:key="+state.TrailerReverts+",valueonly,separator=%x20)", "main"))) {
 		if line == landed.ID {
 			merged++
 		}

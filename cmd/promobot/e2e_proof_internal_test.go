@@ -106,7 +106,8 @@ func TestEvidence(t *testing.T) {
 		{
 			"a check run", "checks: deploy",
 			[]reporter{checkRun("cd-1", "deploy", "skipped"), checkRun("cd-2", "deploy", "cancelled"), checkRun("cd-3", "deploy", "")},
-			[]reporter{checkRun("cd-1x", "other", "success"), checkRun("cd-4", "deploy", "failure")}, state.Failed,
+			[]reporter{checkRun("cd-1x", "other", "success"), checkRun("cd-4", "deploy", "failure")},
+			state.Failed,
 			[]string{"deploy", "deploy", "deploy", "deploy"},
 		},
 		{"of a given App", "checks: {all: deploy, app: argo}", []reporter{checkRun("impostor", "deploy", "success"), status("deploy", "failure")}, []reporter{checkRun("argo", "deploy", "success")}, state.Verified, []string{"deploy"}},
@@ -117,8 +118,11 @@ func TestEvidence(t *testing.T) {
 		{"any of a list", "checks: {any: [deploy, smoke]}", []reporter{status("deploy", "failure"), status("smoke", "pending")}, []reporter{status("smoke", "success")}, state.Verified, []string{"deploy", "smoke"}},
 		{"none of any", "checks: {any: [deploy, smoke]}", []reporter{status("deploy", "failure"), status("smoke", "pending")}, []reporter{status("smoke", "failure")}, state.Failed, []string{"deploy", "smoke"}},
 		{
-			"a glob", `checks: "argocd/*"`, []reporter{status("flux/a", "success"), status("argocd", "success")},
-			[]reporter{status("argocd/a", "success")}, state.Verified, []string{"argocd/a"},
+			"a glob", `checks: "argocd/*"`,
+			[]reporter{status("flux/a", "success"), status("argocd", "success")},
+			[]reporter{status("argocd/a", "success")},
+			state.Verified,
+			[]string{"argocd/a"},
 		},
 		{"a glob, of which one is red", `checks: "argocd/*"`, []reporter{status("argocd/a", "pending")}, []reporter{status("argocd/b", "failure")}, state.Failed, []string{"argocd/a", "argocd/b"}},
 		{"a glob, of which one is under way", `checks: "argocd/*"`, []reporter{func(s *scene, commit string) {
@@ -142,7 +146,9 @@ func TestEvidence(t *testing.T) {
 		{
 			"of each kind", "checks: deploy, deployments: staging, workflows: smoke.yml",
 			[]reporter{status("deploy", "success"), deployment("ana", "staging", "success")},
-			[]reporter{workflow("smoke.yml", "Smoke", "success")}, state.Verified, []string{"Smoke", "deploy", "staging"},
+			[]reporter{workflow("smoke.yml", "Smoke", "success")},
+			state.Verified,
+			[]string{"Smoke", "deploy", "staging"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
