@@ -225,10 +225,13 @@ func (r *Reconciler) obeyOne(ctx context.Context, v *view, in *commented, c comm
 		out.Says = append(out.Says, fmt.Sprintf(format, args...))
 		return out, entries, nil
 	}
-	heard := false
+	var had []*promotion.Observed // where it has had its effect already
 	for i := range s.Environments {
-		heard = heard || s.Environments[i].Ledger.State.HeardOf(in.ID, c.Index) != nil
+		if s.Environments[i].Ledger.State.HeardOf(in.ID, c.Index) != nil {
+			had = append(had, &s.Environments[i])
+		}
 	}
+	heard := len(had) > 0
 	switch {
 	case c.Problem != "":
 		return deny("%s", c.Problem)
@@ -256,6 +259,9 @@ func (r *Reconciler) obeyOne(ctx context.Context, v *view, in *commented, c comm
 		return deny("%s", err)
 	}
 	meant, why := meantBy(s, in.Issue, c)
+	if heard && (len(meant) == 0 || in.Edited || s.Now.Sub(in.Created) > commandAge) {
+		meant = had // told again: the pull request that it was about may be gone
+	}
 	if len(meant) == 0 {
 		return deny("%s", why)
 	}
