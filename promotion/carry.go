@@ -95,6 +95,19 @@ func open(s *Snapshot, o *Observed, p state.Promotion) Decision {
 		return wait(s, retryDoubt, fmt.Sprintf("the branch of #%d is gone, so GitHub is closing it", p.PullRequest))
 	case o.Head != p.Head() && p.Replaced != nil && o.Head == p.Replaced.BranchHead():
 		return Decision{Standing: Waiting, Reason: "its branch is being moved on", Action: Advance{Promotion: p, Lease: o.Head}}
+	case o.Head != p.Head() && o.Ledger.State.Wish != nil && o.Ledger.State.Wish.Do == WishRebuild && o.Ledger.State.Wish.Revision == o.Head && o.Content != nil && len(o.Content.Edits) > 0 &&
+		o.Config.Mode > config.Observe && !NeedsFresh(s.ChainOf(o), o):
+		// What someone had pushed there when it was asked for goes; what is pushed
+		// after that stays.
+		np := p
+		np.Rebuild++
+		np.Expected = o.Content.Expected
+		d := move(s, o, p, np, nil, fmt.Sprintf("@%s asked for it", o.Ledger.State.Wish.By))
+		if c, is := d.Action.(Claim); is {
+			c.Promotion.Replaced.Head = o.Head
+			d.Action = c
+		}
+		return d
 	case o.Head != p.Head():
 		d := stop(fmt.Sprintf("someone pushed to the branch of #%d, so it is theirs: merge it, or close it and promobot goes on with what is newer", p.PullRequest))
 		d.Action = takeBack(o, p)
