@@ -362,7 +362,7 @@ func reaches(s *Snapshot, pipeline, origin, environment string) bool {
 // unproven says whether an environment that is verified has a revision only in a
 // newest landing that has no verdict yet, or a bad one.
 func unproven(s *Snapshot, o *Observed, l Landing) bool {
-	if o.Config.Verify == nil || len(o.Landings) == 0 || verified(o, o.Landings[0]) {
+	if o.Config.Verify == nil || len(o.Landings) == 0 || verified(s, o, o.Landings[0]) {
 		return false
 	}
 	rec := o.Ledger.State.Landing

@@ -61,7 +61,7 @@ func decide(s *Snapshot, o *Observed) Decision {
 	if d, ok := accept(s, o); ok {
 		return d
 	}
-	for _, step := range []func(*Snapshot, *Observed) (Decision, bool){liftHold, expired, tookBack, verification, recovery, refusedStep} {
+	for _, step := range []func(*Snapshot, *Observed) (Decision, bool){proves, liftHold, expired, tookBack, verification, recovery, refusedStep} {
 		if d, ok := step(s, o); ok {
 			return d
 		}
@@ -123,6 +123,9 @@ func begin(s *Snapshot, o *Observed) Decision {
 	st := state.Environment{
 		Sequence: 1,
 		Baseline: state.Baseline{Commit: s.ChainOf(o).Tip(), Time: s.Now, Reconcile: o.Config.Reconcile},
+	}
+	if st.Proving = o.Config.Verify != nil; st.Proving {
+		st.Proven = st.Baseline.Commit
 	}
 	if v := newest(o); v != nil {
 		st.Versions = accepted(s, o, nil, *v)

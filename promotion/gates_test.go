@@ -61,6 +61,7 @@ func held(until time.Time) func(*promotion.Snapshot, *promotion.Observed) {
 // soaking has c stand in staging, soaking, while #7 waits.
 func soaking(s *promotion.Snapshot, o *promotion.Observed) {
 	o.Config.Verify = &config.Verify{Checks: names(false, "deploy"), Timeout: 2 * time.Hour, Soak: time.Hour, RedFor: time.Minute}
+	o.Ledger.State.Proving, o.Ledger.State.Proven = true, o.Ledger.State.Baseline.Commit
 	o.Landings = []promotion.Landing{landing("c", 3, "staging")}
 	o.Results = map[string][]promotion.CheckResult{"c": {result("deploy", "success")}}
 	o.Ledger.State.Watch = &state.Watch{Landing: "c", Since: now.Add(-20 * time.Minute), Holding: now.Add(-10 * time.Minute)}
@@ -113,11 +114,13 @@ func gateSituations() []situation {
 		{name: "verified upstream", of: with(ready, func(s *promotion.Snapshot, _ *promotion.Observed) {
 			up := &s.Environments[0]
 			up.Config.Verify = &config.Verify{Checks: names(false, "deploy"), Timeout: time.Hour}
+			up.Ledger.State.Proving, up.Ledger.State.Proven = true, up.Ledger.State.Baseline.Commit
 			up.Ledger.State.Verdicts = []state.Verdict{{Landing: "d", Revision: "d", Outcome: state.Verified, Reason: "deploy ✓", Time: now}}
 		})},
 		{name: "failed upstream", of: with(ready, func(s *promotion.Snapshot, _ *promotion.Observed) {
 			up := &s.Environments[0]
 			up.Config.Verify = &config.Verify{Checks: names(false, "deploy"), Timeout: time.Hour}
+			up.Ledger.State.Proving, up.Ledger.State.Proven = true, up.Ledger.State.Baseline.Commit
 			up.Ledger.State.Verdicts = []state.Verdict{{Landing: "d", Revision: "d", Outcome: state.Failed, Reason: "check deploy ended with failure", Time: now}}
 		})},
 		{name: "waits for another environment first", environment: "prod", of: with(ready, func(s *promotion.Snapshot, o *promotion.Observed) {

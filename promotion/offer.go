@@ -149,7 +149,7 @@ func travels(s *Snapshot, o, up *Observed) []Landing {
 		if isRollback(up, l) {
 			break
 		}
-		if !verified(up, l) {
+		if !verified(s, up, l) {
 			continue
 		}
 		if _, r := RejectedFor(s, o, l); r != nil {

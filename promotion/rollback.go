@@ -206,6 +206,9 @@ func rollingBack(s *Snapshot, o *Observed, p state.Promotion) Decision {
 	if clash := clashes(o.Content); clash != "" {
 		gates = append(gates, Gate{Name: "conflict", Text: "a person has to look: " + clash})
 	}
+	if rec := o.Ledger.State.Landing; rec != nil && rec.Mixed() {
+		gates = append(gates, Gate{Name: "mixed", Text: "people have a part in what landed, so a person merges what takes it back"})
+	}
 	gates = append(gates, labelGate(o))
 	for _, g := range gates {
 		if !g.Passed {

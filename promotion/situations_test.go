@@ -81,6 +81,7 @@ func landed(results ...promotion.CheckResult) *promotion.Snapshot {
 	}
 	since := now.Add(-5 * time.Minute)
 	st := o.Ledger.State
+	st.Proving, st.Proven = true, st.Baseline.Commit
 	st.Promotion = &state.Promotion{
 		ID: "id", Status: state.Landed, Revision: "1.4.0", Origin: "qa", Attempt: 1, From: "qa", Landing: "d", Base: "d", Commit: "p1",
 		Branch: "promobot/app/staging/1.4.0-id", Expected: "of 1.4.0", Claimed: since.Add(-time.Minute), PullRequest: 7, Ended: since,
@@ -111,7 +112,7 @@ func policy(steps ...config.Step) func(*promotion.Snapshot, *promotion.Observed)
 // red has the check deploy failed on staging's landing for two minutes.
 func red() *promotion.Snapshot {
 	failure := result("deploy", "failure")
-	failure.Summary = "3 of 5 pods crash: connection refused"
+	failure.Summary = "3 of 5 pods crash"
 	s := landed(failure)
 	at(s, "staging").Ledger.State.Watch.Failing = now.Add(-2 * time.Minute)
 	return s

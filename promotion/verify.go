@@ -28,6 +28,9 @@ func ToVerify(s *Snapshot, o *Observed) []Landing {
 	}
 	var ls []Landing
 	for i, l := range o.Landings {
+		if adopted(s, o, l) {
+			break
+		}
 		if st.VerdictOf(l.Commit) != nil || isRollback(o, l) && i > 0 {
 			break
 		}
@@ -54,12 +57,49 @@ func mixed(o *Observed, l Landing) bool {
 }
 
 // verified says whether a landing may travel on.
-func verified(o *Observed, l Landing) bool {
+func verified(s *Snapshot, o *Observed, l Landing) bool {
 	if o.Config.Verify == nil {
 		return o.Config.Verified
 	}
-	v := o.Ledger.State.VerdictOf(l.Commit)
-	return v != nil && v.Outcome == state.Verified
+	if v := o.Ledger.State.VerdictOf(l.Commit); v != nil {
+		return v.Outcome == state.Verified
+	}
+	return adopted(s, o, l)
+}
+
+// adopted says whether a landing stood already when verification began there.
+// Nothing may have reported on it, so it neither fails nor is taken back.
+func adopted(s *Snapshot, o *Observed, l Landing) bool {
+	st := o.Ledger.State
+	if !st.Proving {
+		return true
+	}
+	newer, known := s.ChainOf(o).Newer(l.Commit, st.Proven)
+	return known && !newer
+}
+
+// proves begins or ends verification where the pipeline file has come to say so.
+// What stands then is taken as it is: a check that never reported on an old
+// landing must not roll production back.
+func proves(s *Snapshot, o *Observed) (Decision, bool) {
+	st := o.Ledger.State
+	if st.Proving == (o.Config.Verify != nil) || o.Config.Managed || pending(s, o) {
+		return Decision{}, false
+	}
+	next := st.Clone()
+	next.Proving, next.Proven, next.Watch = o.Config.Verify != nil, st.Baseline.Commit, nil
+	if len(o.Landings) > 0 {
+		next.Proven = o.Landings[0].Commit
+	}
+	reason := "what lands here is verified from now on; what stands is taken as it is"
+	if !next.Proving {
+		next.Proven, reason = "", "what lands here is no longer verified"
+	}
+	next.Sequence++
+	return Decision{
+		Standing: UpToDate, Reason: reason,
+		Action: Append{Kind: state.KindBaseline, State: next, Sentence: fmt.Sprintf("%s: %s", o.Key, reason)},
+	}, true
 }
 
 // verification records what has changed in what is observed of a landing, and
@@ -198,6 +238,9 @@ func VerificationOf(s *Snapshot, o *Observed) *Verification {
 		return nil
 	}
 	l := o.Landings[0]
+	if adopted(s, o, l) && st.VerdictOf(l.Commit) == nil {
+		return nil
+	}
 	r := &Verification{Landing: l}
 	if r.Verdict = st.VerdictOf(l.Commit); r.Verdict != nil {
 		r.Text, r.Evidence = fmt.Sprintf("%s: %s", r.Verdict.Outcome, r.Verdict.Reason), r.Verdict.Evidence

@@ -59,6 +59,10 @@ type Environment struct {
 	Tried []Tried `json:"tried,omitempty"`
 	// Hold stops merging and promoting onward until it is lifted.
 	Hold *Hold `json:"hold,omitempty"`
+	// Proving says that what lands is verified; Proven is the landing, or the
+	// baseline's commit, that stood when that began and is taken as it is.
+	Proving bool   `json:"proving,omitempty"`
+	Proven  string `json:"proven,omitempty"`
 	// Watch is what is observed of the newest landing while it has no verdict.
 	Watch *Watch `json:"watch,omitempty"`
 	// Verdicts are those of landings, newest first.

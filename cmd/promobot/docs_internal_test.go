@@ -11,14 +11,17 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/promobot/promobot/promotion/calendar"
+	"github.com/promobot/promobot/promotion/command"
 	"github.com/promobot/promobot/promotion/config"
 )
 
-var documents = []string{"README.md", "docs/architecture.md", "docs/operations.md", "docs/security.md"}
+var documents = []string{"README.md", "docs/architecture.md", "docs/operations.md", "docs/security.md", "docs/failure.md", verificationPage}
 
 var blocks = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$")
 
@@ -80,8 +83,8 @@ func readmeRepository(t *testing.T) string {
 
 // notHere are commands that other tests run, or that need what this one lacks.
 var notHere = map[string]string{
-	"go run ./cmd/promobot demo":                         "TestDemo runs it",
-	"go test ./...":                                      "this is part of it",
+	"go run ./cmd/promobot demo": "TestDemo runs it",
+	"go test ./...":              "this is part of it",
 	"git fetch origin 'refs/promobot/*:refs/promobot/*'": "the ledger's tests fetch so",
 	"promobot log checkout prod-eu":                      "TestLogOfARunningProgram runs it",
 }
@@ -114,12 +117,133 @@ func TestDocumentedCommands(t *testing.T) {
 	}
 }
 
+// isPipelineFile tells pipeline files from other YAML on a page.
+func isPipelineFile(text string) bool { return strings.HasPrefix(text, "version: ") }
+
 func TestDocumentedPipelineFiles(t *testing.T) {
 	t.Parallel()
 	for name, texts := range documented(t, "yaml") {
 		for _, text := range texts {
+			if !isPipelineFile(text) {
+				if name != verificationPage { // whose other documents TestDocumentedVerification reads
+					t.Errorf("%s: nothing reads this:\n%s", name, text)
+				}
+				continue
+			}
 			if _, problems := config.Parse(name, []byte(text)); len(problems) > 0 {
 				t.Errorf("%s: %v", name, problems)
+			}
+		}
+	}
+}
+
+// What the pages name: links within the repository, Go files, and ledger entries.
+var (
+	linked = regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	goFile = regexp.MustCompile("`([a-z0-9_/]+\\.go)`")
+)
+
+// TestDocumentedNames: what the pages point at is there.
+func TestDocumentedNames(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join("..", "..")
+	known := map[string]bool{}
+	err := filepath.WalkDir(root, func(at string, _ os.DirEntry, err error) error {
+		if strings.HasSuffix(at, ".go") {
+			rel, _ := filepath.Rel(root, at)
+			known[filepath.ToSlash(rel)], known[filepath.Base(at)] = true, true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range documents {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range linked.FindAllStringSubmatch(string(text), -1) {
+			if _, err := os.Stat(filepath.Join(root, filepath.Dir(name), m[1])); err != nil {
+				t.Errorf("%s: the link to %s leads nowhere", name, m[1])
+			}
+		}
+		for _, m := range goFile.FindAllStringSubmatch(string(text), -1) {
+			if !known[m[1]] {
+				t.Errorf("%s: there is no %s", name, m[1])
+			}
+		}
+	}
+}
+
+// commented are the comment commands on a page.
+var commented = regexp.MustCompile("`(/promobot [^`]*)`")
+
+// TestDocumentedComments: what the pages tell people to write is understood.
+func TestDocumentedComments(t *testing.T) {
+	t.Parallel()
+	said := map[string]bool{}
+	for _, name := range documents {
+		text, err := os.ReadFile(filepath.Join("..", "..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range commented.FindAllStringSubmatch(string(text), -1) {
+			switch cs := command.Parse(m[1], nil); {
+			case len(cs) != 1 || cs[0].Problem != "":
+				t.Errorf("%s: %q is not understood: %+v", name, m[1], cs)
+			case cs[0].NeedsConfirm():
+				t.Errorf("%s: %q asks to be confirmed", name, m[1])
+			default:
+				if name == verificationPage {
+					said[cs[0].Name] = true
+				}
+			}
+		}
+	}
+	for _, spec := range command.All {
+		if !said[spec.Name] && spec.Name != command.NameHelp && spec.Name != command.NamePlan {
+			t.Errorf("%s does not show %s", verificationPage, spec.Name)
+		}
+	}
+}
+
+// TestDocumentedWindow: the window and its holidays are what the page says.
+func TestDocumentedWindow(t *testing.T) {
+	t.Parallel()
+	text := verificationSections(t)["By hand"].pipeline
+	file, problems := config.Parse(config.Path, []byte(text))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	pipelines, problems := file.Resolve(config.Tree{Paths: []string{"envs/dev/values.yaml", "envs/prod/values.yaml"}})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	prod := pipelines[0].Environments[1]
+	if len(prod.Windows) != 1 || !prod.Approval {
+		t.Fatalf("prod has %d windows; approval %v", len(prod.Windows), prod.Approval)
+	}
+	for _, w := range prod.Windows {
+		days, err := calendar.ParseHolidays([]byte(documented(t, "ics")[verificationPage][0]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Days = days
+		for at, want := range map[string]bool{
+			"2026-12-22T08:00:00Z": true,  // Tuesday, 09:00 there
+			"2026-12-22T07:59:00Z": false, // not yet
+			"2026-12-24T10:00:00Z": false, // Thursday, a holiday
+			"2026-12-25T10:00:00Z": false, // Friday
+			"2026-06-30T07:00:00Z": true,  // summer time
+			"2029-12-26T10:00:00Z": false, // three years later
+		} {
+			when, err := time.Parse(time.RFC3339, at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if open, why := w.Open(when); open != want {
+				t.Errorf("at %s open is %v: %s", at, open, why)
 			}
 		}
 	}

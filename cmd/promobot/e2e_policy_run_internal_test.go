@@ -236,11 +236,12 @@ func TestRunKilled(t *testing.T) {
 			s.wait("every environment has its baseline", func() bool { return len(s.ledgers()) == 3 })
 			landed := s.landing(shopStaging, s.release("2.0.0"))
 			s.settle()
-			died := s.diesAt(c.sent, func(r *http.Request) bool {
+			died, end := s.diesAt(c.sent, func(r *http.Request) bool {
 				return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/dispatches")
 			})
 			s.deploys(landed.Commit, "failure")
-			died()
+			s.wait("it is killed", died)
+			end()
 			if n := len(s.recoveryRuns()); c.sent != (n == 1) {
 				t.Fatalf("%d runs when it died", n)
 			}
@@ -261,16 +262,16 @@ func TestRunKilled(t *testing.T) {
 }
 
 // diesAt has the program killed at its first request of a kind, before or after
-// its effect. The function it returns waits for that.
-func (s *scene) diesAt(after bool, at func(*http.Request) bool) (died func()) {
+// its effect. It returns whether it has come to that, and what ends it all.
+func (s *scene) diesAt(after bool, at func(*http.Request) bool) (died func() bool, end func()) {
 	s.t.Helper()
 	hook, victim := s.sim.OnRequest, s.program
 	if after {
 		hook = s.sim.OnEffect
 	}
 	var mu sync.Mutex
-	dead, gone := false, make(chan struct{})
-	remove := hook(func(r *http.Request) {
+	dead := false
+	end = hook(func(r *http.Request) {
 		if user, _, _ := r.BasicAuth(); user != "x-access-token" && !strings.HasPrefix(r.UserAgent(), "promobot") {
 			return
 		}
@@ -279,19 +280,14 @@ func (s *scene) diesAt(after bool, at func(*http.Request) bool) (died func()) {
 		if !dead && at(r) {
 			dead = true
 			victim.stop()
-			close(gone)
 		}
 		if dead {
 			panic(http.ErrAbortHandler) // it is dead: what it asked for gets nowhere
 		}
 	})
-	return func() {
-		s.t.Helper()
-		select {
-		case <-gone:
-		case <-time.After(scenePatience):
-			s.t.Fatal("it is not killed")
-		}
-		remove()
-	}
+	return func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return dead
+	}, end
 }

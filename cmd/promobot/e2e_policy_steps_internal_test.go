@@ -61,6 +61,12 @@ func (s *scene) takenBack(k string, landed state.Landing) (rollback state.Landin
 		return l != nil && l.Reverts == landed.ID
 	})
 	s.settle()
+	return s.wantTaken(k, landed)
+}
+
+// wantTaken is what takenBack checks.
+func (s *scene) wantTaken(k string, landed state.Landing) (rollback state.Landing) {
+	s.t.Helper()
 	rollback = *s.ledgers()[k].Landing
 	p := s.pull(rollback.PullRequest)
 	if !p.Merged || rollback.Method == "person" || rollback.Mixed() {

@@ -268,3 +268,24 @@ func TestHaltCallsPeople(t *testing.T) {
 		t.Errorf("%d comments call people", n)
 	}
 }
+
+// TestVerificationThatBeginsLater: what stands when the pipeline file comes to ask
+// for verification is taken as it is, however old the red status on it; what
+// lands after it is verified.
+func TestVerificationThatBeginsLater(t *testing.T) {
+	t.Parallel()
+	s := gitops(t, strings.Replace(gitopsVerified("rollback"), "verify: {checks: argocd/staging-us, red_for: 1s, timeout: 1h}, on_failure: rollback", "verify: none", 1), githubsim.RepoOptions{})
+	s.installed(7)
+	stood := s.landing(stagingUS, s.push("qa: one", s.newVersion("9.0.0")))
+	s.settle()
+	s.says(stood.Commit, "argocd/staging-us", "failure", "of long ago")
+	s.push("verify staging-us", map[string]string{".github/promobot.yml": gitopsVerified("rollback")})
+	s.wait("verification is in force", func() bool { return s.ledgers()[stagingUS].Proving })
+	s.settle()
+	if st := s.ledgers()[stagingUS]; st.Hold != nil || st.Landing.Commit != stood.Commit {
+		t.Fatalf("what stood is held or taken back: %+v", st.Hold)
+	}
+	next := s.landing(stagingUS, s.push("qa: two", s.newVersion("9.0.1")))
+	s.says(next.Commit, "argocd/staging-us", "failure", "degraded")
+	s.wait("it is rolled back", func() bool { return s.ledgers()[stagingUS].Landing.Reverts == next.ID })
+}

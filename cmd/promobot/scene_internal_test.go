@@ -85,6 +85,7 @@ func newScene(t *testing.T, o sceneOptions) *scene {
 			t.Fatal(err)
 		}
 	}
+	s.sim.Undescribed("repository")
 	must(s.sim.CreateUser("ana"))
 	must(s.sim.CreateUser("bo"))
 	must(s.sim.CreateOrganization(sceneOwner, []string{"bo"}, []string{"ana"}))

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/promotion/calendar"
 	"github.com/promobot/promobot/promotion/config"
@@ -136,6 +138,27 @@ func (r *Reconciler) onlyOthers(s *promotion.Snapshot, o *promotion.Observed, p 
 		}
 	}
 	return false
+}
+
+// readProofs reads what was asked for of several commits, several at a time.
+func (r *Reconciler) readProofs(ctx context.Context, v *view, ks []proof) {
+	got := make([]proved, len(ks))
+	var g errgroup.Group
+	g.SetLimit(max(1, r.o.Concurrency))
+	for i, k := range ks {
+		if r.o.Concurrency <= 1 {
+			got[i] = r.readProof(ctx, k)
+			continue
+		}
+		g.Go(func() error {
+			got[i] = r.readProof(ctx, k)
+			return nil
+		})
+	}
+	_ = g.Wait()
+	for i, k := range ks {
+		v.proofs[k] = got[i]
+	}
 }
 
 // readProof reads what was asked for of one commit.

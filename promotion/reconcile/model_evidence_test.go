@@ -381,6 +381,9 @@ func (m *model) command() {
 		"/promobot skip", "/promobot cancel", "/promobot rebuild", "/promobot status", "/promobot nonsense",
 		"/promobot hold " + e + "\n/promobot resume " + e,
 	}[w.rng.IntN(14)]
+	if w.rng.IntN(3) == 0 {
+		body = "/promobot resume all" // mostly something is held
+	}
 	c := promotion.Comment{ID: int64(w.nonce), Issue: 1 + w.rng.IntN(max(1, len(w.pulls))), Body: body, Author: person, Created: w.now}
 	if w.rng.IntN(6) == 0 {
 		c.Author = "rita"

@@ -256,7 +256,7 @@ func (m *model) turn(r *replica) {
 func (m *model) people() {
 	w := m.w
 	open := w.open()
-	switch w.rng.IntN(16 + 6*min(1, len(w.verified))) {
+	switch w.rng.IntN(16 + 7*min(1, len(w.verified))) {
 	case 0, 1, 2, 3:
 		m.upstream()
 	case 4:
@@ -301,7 +301,7 @@ func (m *model) people() {
 		m.github()
 	case 16, 17, 18, 19, 20:
 		w.cluster()
-	case 21:
+	case 21, 22:
 		m.command()
 	}
 }

@@ -223,9 +223,7 @@ func (r *Reconciler) read(ctx context.Context, v *view, w *wants) {
 		g, err := r.github.MergeView(ctx, n)
 		v.views[n] = mergeView{g, err}
 	}
-	for _, k := range w.proofs {
-		v.proofs[k] = r.readProof(ctx, k)
-	}
+	r.readProofs(ctx, v, w.proofs)
 	for _, k := range w.recoveries {
 		v.recoveries[k.recoveryKey] = r.readRecovery(ctx, k)
 	}
