@@ -209,8 +209,12 @@ func aboutOpen(s *Snapshot, o *Observed, next *state.Environment, order Order) (
 		p.Past = append(p.Past, state.Past{Gate: order.Gate, By: order.By, Comment: order.Comment, Time: s.Now})
 		return state.KindPast, fmt.Sprintf("#%d passes the gate %s; all others still count", p.PullRequest, order.Gate)
 	case "rebuild":
+		pushed := o.Head != p.Head()
+		if pushed && p.Batch != nil {
+			return "", fmt.Sprintf("someone pushed to the branch of #%d, which several promotions share: merge it, or close it", p.PullRequest)
+		}
 		next.Wish = &state.Wish{Do: WishRebuild, Revision: o.Head, By: order.By, Comment: order.Comment, Time: s.Now}
-		if o.Head != p.Head() {
+		if pushed {
 			return state.KindWish, fmt.Sprintf("#%d is rebuilt on today's %s, without what was pushed to its branch (%s)", p.PullRequest, s.Base(o), short(o.Head))
 		}
 		return state.KindWish, fmt.Sprintf("#%d is rebuilt on today's %s", p.PullRequest, s.Base(o))

@@ -313,7 +313,7 @@ var (
 	maskedSHA   = regexp.MustCompile(`\b[0-9a-f]{40}\b`)
 	maskedShort = regexp.MustCompile("\\b[0-9a-f]{7,12}\\b")
 	maskedMark  = regexp.MustCompile(`promobot answers \d+`)
-	maskedTime  = regexp.MustCompile(`(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[, ](\d+ \w+ )?(\d{4} )?\d\d:\d\d( UTC)?|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\dZ)?( UTC)?`)
+	maskedTime  = regexp.MustCompile(`\d{1,2} (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (\d{4} )?\d\d:\d\d UTC`)
 )
 
 // masked is an answer without what differs from run to run.
