@@ -216,6 +216,9 @@ func (r *Reconciler) obeyOne(ctx context.Context, v *view, in *commented, c comm
 		return deny("%s", err)
 	}
 	meant, why := meantBy(s, in.Issue, c)
+	if heard {
+		meant = alsoHeard(s, meant, in, c)
+	}
 	if len(meant) == 0 {
 		return deny("%s", why)
 	}
@@ -293,12 +296,26 @@ func (r *Reconciler) denied(ctx context.Context, in *commented, c command.Comman
 	return why, nil
 }
 
+// alsoHeard are the environments of a command that has had an effect: those in
+// which it had it, whatever has become of their pull requests, and those that a
+// stopped worker left out, unless the comment is not carried out any more.
+func alsoHeard(s *promotion.Snapshot, meant []*promotion.Observed, in *commented, c command.Command) (all []*promotion.Observed) {
+	late := in.Edited || s.Now.Sub(in.Created) > commandAge
+	for i := range s.Environments {
+		o := &s.Environments[i]
+		if o.Ledger.State.HeardOf(in.ID, c.Index) != nil || !late && slices.Contains(meant, o) {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
 // meantBy are the environments that a command is about: those it names, or those
 // of the pull request it stands on.
 func meantBy(s *promotion.Snapshot, issue int, c command.Command) (meant []*promotion.Observed, why string) {
 	here := func(o *promotion.Observed) bool {
-		p := o.Ledger.State.UnderWay()
-		return p != nil && p.PullRequest == issue && issue != 0
+		st := o.Ledger.State
+		return issue != 0 && st != nil && (st.Promotion != nil && st.Promotion.PullRequest == issue || st.Landing != nil && st.Landing.PullRequest == issue)
 	}
 	var names []string
 	own := map[string]bool{} // pipelines of the pull request it stands on
