@@ -95,7 +95,7 @@ func open(s *Snapshot, o *Observed, p state.Promotion) Decision {
 		return wait(s, retryDoubt, fmt.Sprintf("the branch of #%d is gone, so GitHub is closing it", p.PullRequest))
 	case o.Head != p.Head() && p.Replaced != nil && o.Head == p.Replaced.BranchHead():
 		return Decision{Standing: Waiting, Reason: "its branch is being moved on", Action: Advance{Promotion: p, Lease: o.Head}}
-	case o.Head != p.Head():
+	case o.Head != p.Head() && !unwanted(o, p):
 		d := stop(fmt.Sprintf("someone pushed to the branch of #%d, so it is theirs: merge it, or close it and promobot goes on with what is newer", p.PullRequest))
 		d.Action = takeBack(o, p)
 		return d
@@ -179,6 +179,13 @@ func comesFrom(o *Observed, from string) bool {
 	return slices.Contains(Offerers(o), from)
 }
 
+// unwanted says whether a person asked to have the pull request rebuilt without
+// what someone had pushed to its branch. What is pushed after that is wanted.
+func unwanted(o *Observed, p state.Promotion) bool {
+	w := o.Ledger.State.Wish
+	return p.Batch == nil && w != nil && w.Do == WishRebuild && w.Revision != "" && w.Revision == o.Head && o.Head != p.Head()
+}
+
 // move keeps the pull request, and puts something newer, or the same on today's
 // base, on its branch.
 func move(s *Snapshot, o *Observed, p, np state.Promotion, offer *Offer, why string) Decision {
@@ -190,6 +197,9 @@ func move(s *Snapshot, o *Observed, p, np state.Promotion, offer *Offer, why str
 	np.Replaced = &state.Replaced{
 		ID: p.ID, Revision: p.Revision, Origin: p.Origin, Attempt: p.Attempt,
 		From: p.From, Landing: p.Landing, Others: p.Others, Read: p.Read, Commit: p.Commit, Head: p.Head(),
+	}
+	if unwanted(o, p) {
+		np.Replaced.Head = o.Head
 	}
 	before := previous(o)
 	if before.Wish != nil && before.Wish.Do == WishRebuild {

@@ -209,7 +209,14 @@ func aboutOpen(s *Snapshot, o *Observed, next *state.Environment, order Order) (
 		p.Past = append(p.Past, state.Past{Gate: order.Gate, By: order.By, Comment: order.Comment, Time: s.Now})
 		return state.KindPast, fmt.Sprintf("#%d passes the gate %s; all others still count", p.PullRequest, order.Gate)
 	case "rebuild":
-		next.Wish = &state.Wish{Do: WishRebuild, By: order.By, Comment: order.Comment, Time: s.Now}
+		pushed := o.Head != p.Head()
+		if pushed && p.Batch != nil {
+			return "", fmt.Sprintf("someone pushed to the branch of #%d, which several promotions share: merge it, or close it", p.PullRequest)
+		}
+		next.Wish = &state.Wish{Do: WishRebuild, Revision: o.Head, By: order.By, Comment: order.Comment, Time: s.Now}
+		if pushed {
+			return state.KindWish, fmt.Sprintf("#%d is rebuilt on today's %s, without what was pushed to its branch (%s)", p.PullRequest, s.Base(o), short(o.Head))
+		}
 		return state.KindWish, fmt.Sprintf("#%d is rebuilt on today's %s", p.PullRequest, s.Base(o))
 	}
 	if p.Batch != nil && len(Members(s, *p)) > 1 {

@@ -302,16 +302,16 @@ func TestScopes(t *testing.T) {
 			t.Errorf("staging has\n%s", got)
 		}
 	})
-	// What was not asked for when it landed can fail after it has travelled on.
+	// What comes after staging by now had the revision before staging failed.
 	t.Run("downstream", func(t *testing.T) {
 		t.Parallel()
-		s := watchedShop(t, "verify: none", "")
+		after := strings.Replace(watchedPipeline(redDecides+"{rollback: {scope: downstream}}", ", after: staging"), "{from: staging", "{from: dev", 1)
+		s := newScene(t, sceneOptions{files: shopFiles(strings.Replace(after, ", after: staging", "", 1), "dev", "staging", "prod")})
+		s.installed(3)
 		revision := s.release("2.0.0")
-		prod := s.landing(shopProd, revision)
-		staging := *s.ledgers()[shopStaging].Landing
-		s.push("staging is verified from now on", map[string]string{
-			".github/promobot.yml": watchedPipeline(redDecides+"{rollback: {scope: downstream}}", ""),
-		})
+		prod, staging := s.landing(shopProd, revision), s.landing(shopStaging, revision)
+		s.push("prod comes after staging", map[string]string{".github/promobot.yml": after})
+		s.settle()
 		s.deploys(staging.Commit, "failure")
 		sooner, later := s.takenBack(shopProd, prod), s.takenBack(shopStaging, staging)
 		s.wantBefore(sooner.Commit, later.Commit)

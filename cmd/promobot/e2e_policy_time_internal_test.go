@@ -274,8 +274,8 @@ func TestHolidaysThatCannotBeRead(t *testing.T) {
 	s := shop(t, pipeline)
 	revision := s.release("2.0.0")
 	p := s.proposed(revision)
-	if !strings.Contains(p.Body, "ops/holidays.ics cannot be read") {
-		t.Errorf("the pull request does not say that the holidays cannot be read:\n%s", p.Body)
+	if check := s.check(p.HeadSHA); !strings.Contains(check.Summary, "ops/holidays.ics cannot be read") {
+		t.Errorf("the check run does not say that the holidays cannot be read: %+v", check)
 	}
 	s.push("holidays", map[string]string{"ops/holidays.ics": holiday(time.Now().AddDate(0, 0, 30))})
 	s.landing(shopProd, revision)

@@ -98,49 +98,9 @@ func (r *Reconciler) comment(ctx context.Context, id int64) error {
 		if wait := r.elsewhere(v.snapshot, c); wait > 0 {
 			return fmt.Errorf("whoever began to carry it out may be answering it; looked at again in %v", wait.Round(time.Second))
 		}
-		if slices.Contains(won, true) && slices.ContainsFunc(in.commands, func(c command.Command) bool { return c.Name == command.NameHold }) {
-			if err := r.lookAgain(ctx, entries, &answer); err != nil {
-				return err
-			}
-		}
 		return r.answer(ctx, c, answer)
 	}
 	return promotion.ErrConflict
-}
-
-// lookAgain makes a hold as good as it can be before it is answered: the heads
-// are renewed, so that no merge that was asked for before goes through, merges
-// that were left to GitHub are taken back, and what was merged all the same is
-// said. A merge in flight can cross a hold: GitHub has nothing to prevent it.
-func (r *Reconciler) lookAgain(ctx context.Context, held []entry, answer *texts.Answer) error {
-	open := map[promotion.Key]int{}
-	for _, e := range held {
-		if p := e.state.UnderWay(); p != nil && p.PullRequest != 0 {
-			open[e.observed.Key] = p.PullRequest
-		}
-	}
-	if len(open) == 0 {
-		return nil
-	}
-	quiet := r.o.NoChecks
-	r.o.NoChecks = true // the repository's own run shows how things stand
-	res, err := r.Run(ctx)
-	r.o.NoChecks = quiet
-	if limited(err) {
-		return err
-	}
-	if res.Snapshot == nil || err != nil {
-		return nil //nolint:nilerr // the repository's own run does it; the hold stands in the ledger
-	}
-	for i := range res.Snapshot.Environments {
-		o := &res.Snapshot.Environments[i]
-		n := open[o.Key]
-		if st := o.Ledger.State; n != 0 && st != nil && st.Landing != nil && st.Landing.PullRequest == n {
-			last := &answer.Commands[len(answer.Commands)-1]
-			last.Says = append(last.Says, fmt.Sprintf("%s: #%d was merged before the hold took effect", o.Key, n))
-		}
-	}
-	return nil
 }
 
 // obeyedKey is a command's effect in one environment.
@@ -225,13 +185,10 @@ func (r *Reconciler) obeyOne(ctx context.Context, v *view, in *commented, c comm
 		out.Says = append(out.Says, fmt.Sprintf(format, args...))
 		return out, entries, nil
 	}
-	var had []*promotion.Observed // where it has had its effect already
+	heard := false
 	for i := range s.Environments {
-		if s.Environments[i].Ledger.State.HeardOf(in.ID, c.Index) != nil {
-			had = append(had, &s.Environments[i])
-		}
+		heard = heard || s.Environments[i].Ledger.State.HeardOf(in.ID, c.Index) != nil
 	}
-	heard := len(had) > 0
 	switch {
 	case c.Problem != "":
 		return deny("%s", c.Problem)
@@ -259,8 +216,8 @@ func (r *Reconciler) obeyOne(ctx context.Context, v *view, in *commented, c comm
 		return deny("%s", err)
 	}
 	meant, why := meantBy(s, in.Issue, c)
-	if heard && (len(meant) == 0 || in.Edited || s.Now.Sub(in.Created) > commandAge) {
-		meant = had // told again: the pull request that it was about may be gone
+	if heard {
+		meant = alsoHeard(s, meant, in, c)
 	}
 	if len(meant) == 0 {
 		return deny("%s", why)
@@ -339,12 +296,26 @@ func (r *Reconciler) denied(ctx context.Context, in *commented, c command.Comman
 	return why, nil
 }
 
+// alsoHeard are the environments of a command that has had an effect: those in
+// which it had it, whatever has become of their pull requests, and those that a
+// stopped worker left out, unless the comment is not carried out any more.
+func alsoHeard(s *promotion.Snapshot, meant []*promotion.Observed, in *commented, c command.Command) (all []*promotion.Observed) {
+	late := in.Edited || s.Now.Sub(in.Created) > commandAge
+	for i := range s.Environments {
+		o := &s.Environments[i]
+		if o.Ledger.State.HeardOf(in.ID, c.Index) != nil || !late && slices.Contains(meant, o) {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
 // meantBy are the environments that a command is about: those it names, or those
 // of the pull request it stands on.
 func meantBy(s *promotion.Snapshot, issue int, c command.Command) (meant []*promotion.Observed, why string) {
 	here := func(o *promotion.Observed) bool {
-		p := o.Ledger.State.UnderWay()
-		return p != nil && p.PullRequest == issue && issue != 0
+		st := o.Ledger.State
+		return issue != 0 && st != nil && (st.Promotion != nil && st.Promotion.PullRequest == issue || st.Landing != nil && st.Landing.PullRequest == issue)
 	}
 	var names []string
 	own := map[string]bool{} // pipelines of the pull request it stands on
