@@ -311,7 +311,7 @@ func TestEachCommand(t *testing.T) {
 
 var (
 	maskedSHA   = regexp.MustCompile(`\b[0-9a-f]{40}\b`)
-	maskedShort = regexp.MustCompile("\\b[0-9a-f]{7,12}\\b")
+	maskedShort = regexp.MustCompile(`\b[0-9a-f]{7,12}\b`)
 	maskedMark  = regexp.MustCompile(`promobot answers \d+`)
 	maskedTime  = regexp.MustCompile(`\d{1,2} (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (\d{4} )?\d\d:\d\d UTC`)
 )
