@@ -5,6 +5,7 @@ package main
 // is one revert pull request, merged once, and a hold.
 
 import (
+	"flag"
 	"fmt"
 	"net/http"
 	"slices"
@@ -28,6 +29,9 @@ pipelines:
     path: envs/$env
     promote: {values: image.tag, in: values.yaml}
 `
+
+// everyKill kills at each request instead of at every fifth.
+var everyKill = flag.Bool("every-kill", false, "kill the program at each request between failure and rollback, not at every fifth")
 
 // relapse has one version after the other fail in prod.
 type relapse struct {
@@ -124,7 +128,7 @@ func TestRollbackKilledAtEachRequest(t *testing.T) {
 			r.wait("every environment has its baseline", func() bool { return len(r.ledgers()) == 2 })
 			r.settle()
 			killed, step := 0, c.step
-			if testing.Short() {
+			if !*everyKill {
 				step *= 5
 			}
 			// The requests of a rollback end where nothing is left to be killed at.
