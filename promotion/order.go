@@ -103,6 +103,10 @@ func hold(s *Snapshot, o *Observed, next *state.Environment, order Order) (state
 	} else {
 		reason += " (@" + order.By + ")"
 	}
+	// Of two comments the later one counts, so both are kept; presses come in no order.
+	if old := next.Hold; order.Comment < 0 && old != nil && old.Asked && old.Until.IsZero() && order.Reason == "" && order.Until.IsZero() {
+		return "", "it is held already: " + old.Reason
+	}
 	h := state.Hold{Reason: reason, By: order.By, Since: s.Now, Until: order.Until, Comment: order.Comment, Asked: true}
 	if old := next.Hold; old != nil {
 		h.Failed, h.Landing = old.Failed, ""
@@ -149,6 +153,11 @@ func takeBackNow(s *Snapshot, o *Observed, next *state.Environment, order Order)
 		return "", fmt.Sprintf("only the newest landing can be taken back, to %s; roll back step by step, or promote what you want", short(rec.Was.Revision))
 	case pending(s, o):
 		return "", "what landed there is being recorded; try again in a minute"
+	case takingBack(s, o) && (next.Hold == nil || !next.Hold.Asked):
+		if p := next.UnderWay(); p != nil && p.PullRequest > 0 {
+			return "", fmt.Sprintf("#%d takes it back already", p.PullRequest)
+		}
+		return "", "it is being taken back already"
 	}
 	reason := clipped(order.Reason, 300)
 	if reason == "" {
@@ -164,6 +173,9 @@ func takeBackNow(s *Snapshot, o *Observed, next *state.Environment, order Order)
 func wish(s *Snapshot, o *Observed, next *state.Environment, order Order) (state.Kind, string) {
 	if p := next.UnderWay(); p != nil {
 		return "", fmt.Sprintf("#%d is under way", p.PullRequest)
+	}
+	if w := next.Wish; w != nil && w.Do == order.Do && w.Revision == order.Revision {
+		return "", fmt.Sprintf("@%s asked for that already, and it is about to begin", w.By)
 	}
 	ended := next.Promotion != nil && next.Promotion.Status != state.Landed || len(next.Floor) > 0 || next.Failure != nil
 	if order.Do == WishRetry && !ended {
@@ -198,6 +210,9 @@ func aboutOpen(s *Snapshot, o *Observed, next *state.Environment, order Order) (
 	case "approve":
 		if own := authored(s, o, *p, order.By); own != "" {
 			return "", fmt.Sprintf("you wrote %s yourself: somebody else has to approve it", own)
+		}
+		if a := p.Approval; a != nil && a.Digest == p.Expected {
+			return "", fmt.Sprintf("@%s has approved #%d as it stands already", a.By, p.PullRequest)
 		}
 		p.Approval = &state.Approval{By: order.By, Digest: p.Expected, Comment: order.Comment, Time: s.Now}
 		return state.KindApproved, fmt.Sprintf("#%d is approved as it stands (%s)", p.PullRequest, short(p.Revision))
