@@ -39,6 +39,7 @@ type serverActivity struct {
 	teams      map[string]*team // lower-case organization/slug
 	held       heldHooks
 	scripts    scripts
+	converting map[string]conversion // Apps made of a manifest, by code
 }
 
 // repositoryActivity is state of one repository, guarded by Server.mu. Its
@@ -78,6 +79,7 @@ func (s *Server) activityRoutes() {
 	s.dispatchRoutes()
 	s.workflowRoutes()
 	s.deliveryRoutes()
+	s.manifestRoutes()
 	s.hooks.intercept = s.interceptHooks
 	s.pages = s.pageHandler()
 }

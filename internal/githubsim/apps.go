@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/pem"
 	"fmt"
 	"maps"
@@ -29,6 +30,12 @@ type AppOptions struct {
 	// Events are those the App is subscribed to. Events about installations
 	// come without.
 	Events []string
+	// CallbackURLs are where people come back to from signing in, SetupURL where
+	// they come to after installing the App; it may be empty.
+	CallbackURLs []string
+	SetupURL     string
+	// Private lets the App be installed on its owner's account only.
+	Private bool
 	// Key is the App's private key; made when nil.
 	Key *rsa.PrivateKey
 }
@@ -39,9 +46,12 @@ type App struct {
 	Slug          string
 	Name          string
 	ClientID      string
+	ClientSecret  string
 	PrivateKeyPEM []byte
 	WebhookURL    string
 	WebhookSecret string
+	CallbackURLs  []string
+	SetupURL      string
 
 	key *rsa.PrivateKey
 }
@@ -60,6 +70,11 @@ func (s *Server) CreateApp(o AppOptions) (App, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.createApp(o, key)
+}
+
+// createApp is CreateApp with the key and the lock.
+func (s *Server) createApp(o AppOptions, key *rsa.PrivateKey) (App, error) {
 	owner := s.user(o.Owner)
 	if owner == nil {
 		return App{}, fmt.Errorf("no account %q", o.Owner)
@@ -72,11 +87,13 @@ func (s *Server) CreateApp(o AppOptions) (App, error) {
 		App: App{
 			ID: s.next("app"), Slug: slug, Name: o.Name, WebhookURL: o.WebhookURL, WebhookSecret: o.WebhookSecret,
 			PrivateKeyPEM: pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}),
-			key:           key,
+			CallbackURLs:  slices.Clone(o.CallbackURLs), SetupURL: o.SetupURL, key: key,
 		},
 		owner: owner, bot: s.newUser(slug+"[bot]", kindBot), hookID: s.next("hook"), createdAt: s.now(),
-		permissions: maps.Clone(o.Permissions), events: slices.Clone(o.Events),
+		permissions: maps.Clone(o.Permissions), events: slices.Clone(o.Events), private: o.Private,
 	}
+	clientSecret := sha256.Sum256(fmt.Appendf(nil, "client secret %d %d", s.seed, a.ID))
+	a.ClientSecret = hex.EncodeToString(clientSecret[:20])
 	a.ClientID = fmt.Sprintf("Iv23li%014d", a.ID)
 	if a.permissions == nil {
 		a.permissions = map[string]string{}
@@ -108,6 +125,7 @@ func (s *Server) secret(prefix string) string {
 func (s *Server) appRoutes() {
 	byJWT := need{jwt: true}
 	s.handle("GET", "/app", byJWT, s.getApp)
+	s.handle("GET", "/app/hook/config", byJWT, s.getHookConfig)
 	s.handle("GET", "/app/installations", byJWT, s.listInstallations)
 	s.handle("GET", "/app/installations/{installation_id}", byJWT, s.getInstallation)
 	s.handle("POST", "/app/installations/{installation_id}/access_tokens", byJWT, s.createInstallationToken)
@@ -130,6 +148,20 @@ func (s *Server) getApp(c *call) (reply, error) {
 	}
 	out := s.appJSON(a)
 	out["installations_count"] = count
+	return ok(out), nil
+}
+
+// getHookConfig tells where an App's webhooks go (Get a webhook configuration
+// for an app). An App without one has none.
+func (s *Server) getHookConfig(c *call) (reply, error) {
+	a := c.who.app
+	if a.WebhookURL == "" {
+		return reply{}, notFound()
+	}
+	out := obj{"content_type": "json", "insecure_ssl": "0", "url": a.WebhookURL}
+	if a.WebhookSecret != "" {
+		out["secret"] = "********"
+	}
 	return ok(out), nil
 }
 

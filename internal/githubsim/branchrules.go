@@ -1,13 +1,76 @@
 package githubsim
 
 // The active rules of a branch, as rulesets put them on it (Get rules for a
-// branch). Classic branch protection is no part of it; who may bypass a rule is
-// not told.
+// branch), and the rulesets themselves (Get all repository rulesets; Get a
+// repository ruleset). Classic branch protection is no part of it. Who may bypass
+// a rule is not told, but everyone is told of themselves.
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 func (s *Server) branchRuleRoutes() {
 	s.handle("GET", "/repos/{owner}/{repo}/rules/branches/{branch...}", need{app: reads("metadata"), role: RoleRead}, s.getBranchRules)
+	s.handle("GET", "/repos/{owner}/{repo}/rulesets", need{app: reads("metadata"), role: RoleRead}, s.listRulesets)
+	s.handle("GET", "/repos/{owner}/{repo}/rulesets/{ruleset_id}", need{app: reads("metadata"), role: RoleRead}, s.getRuleset)
+}
+
+// listRulesets knows rulesets on branches alone.
+func (s *Server) listRulesets(c *call) (reply, error) {
+	list := c.repo.rulesets
+	if targets := c.query("targets"); targets != "" && !slices.Contains(strings.Split(targets, ","), "branch") {
+		list = nil
+	}
+	return ok(render(paginate(c, list), func(p *protection) obj { return p.rulesetJSON(c.repo) })), nil
+}
+
+func (s *Server) getRuleset(c *call) (reply, error) {
+	id, err := c.id("ruleset_id")
+	if err != nil {
+		return reply{}, err
+	}
+	for _, p := range c.repo.rulesets {
+		if p.ruleset.id != id {
+			continue
+		}
+		out := p.rulesetJSON(c.repo)
+		out["conditions"] = obj{"ref_name": obj{"include": p.ruleset.refNames(), "exclude": []string{}}}
+		rules := []obj{}
+		for _, rule := range p.rulesJSON(c.repo) {
+			one := obj{"type": rule["type"]}
+			if parameters, has := rule["parameters"]; has {
+				one["parameters"] = parameters
+			}
+			rules = append(rules, one)
+		}
+		out["rules"] = rules
+		out["current_user_can_bypass"] = "never"
+		if p.ruleset.mayBypass(c.repo, c.who) || slices.Contains(s.habits.BypassApps, c.who.appID()) {
+			out["current_user_can_bypass"] = "always"
+		}
+		return ok(out), nil
+	}
+	return reply{}, notFound()
+}
+
+// rulesetJSON is a repository-ruleset as lists have it.
+func (p *protection) rulesetJSON(r *repository) obj {
+	return obj{
+		"id": p.ruleset.id, "name": p.ruleset.name, "target": "branch", "source_type": "Repository", "source": r.fullName(), "enforcement": "active",
+	}
+}
+
+// refNames are the patterns as GitHub writes them.
+func (rs *ruleset) refNames() []string {
+	out := []string{}
+	for _, p := range rs.patterns {
+		if !strings.HasPrefix(p, "~") {
+			p = "refs/heads/" + p
+		}
+		out = append(out, p)
+	}
+	return out
 }
 
 func (s *Server) getBranchRules(c *call) (reply, error) {

@@ -51,6 +51,8 @@ type need struct {
 	role Role
 	// login refuses anonymous calls (401 "Requires authentication").
 	login bool
+	// anonymous lets anonymous calls write: what they know is enough.
+	anonymous bool
 	// jwt: only Apps, by JWT. installation: only installation tokens.
 	jwt, installation bool
 	// write marks operations that an archived repository refuses.
@@ -99,7 +101,7 @@ type call struct {
 func (s *Server) handle(method, pattern string, n need, h handler) {
 	if method != http.MethodGet {
 		n.write = n.write || strings.HasPrefix(pattern, "/repos/{owner}/{repo}")
-		n.login = n.login || !n.jwt
+		n.login = n.login || (!n.jwt && !n.anonymous)
 	}
 	s.routes.add(&route{method: method, pattern: pattern, need: n, handler: h})
 }

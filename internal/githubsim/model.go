@@ -67,6 +67,7 @@ type app struct {
 	createdAt   time.Time
 	permissions map[string]string // name → read, write, admin
 	events      []string
+	private     bool // may be installed on its owner's account only
 }
 
 // installation is an App on an account.

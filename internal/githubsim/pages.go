@@ -4,6 +4,8 @@ package githubsim
 // Rules:
 //
 //   - Read-only, for everyone: whoever reaches the simulator sees all of it.
+//     Apps alone are made and installed on pages (manifests.go), which ask who
+//     one is.
 //   - What people wrote is hostile: html/template escapes it, Markdown goes
 //     through a sanitizer, nothing runs scripts (Content-Security-Policy).
 //   - The model is copied under the mutex (pagesview.go), git runs after it.
@@ -39,7 +41,7 @@ func parsePages() map[string]*template.Template {
 		"rest":     func(message string) string { _, r, _ := strings.Cut(message, "\n"); return strings.TrimSpace(r) },
 	}
 	out := map[string]*template.Template{}
-	for _, name := range []string{"repository", "pulls", "pull", "checks", "files", "commit", "commits", "compare", "blob", "run", "issue", "release", "missing"} {
+	for _, name := range []string{"repository", "pulls", "pull", "checks", "files", "commit", "commits", "compare", "blob", "run", "issue", "release", "missing", "newapp", "app", "install"} {
 		out[name] = template.Must(template.New("layout.html").Funcs(functions).
 			ParseFS(pageFiles, "pages/layout.html", "pages/parts.html", "pages/"+name+".html"))
 	}
@@ -63,6 +65,7 @@ func (s *Server) pageHandler() http.Handler {
 		http.ServeFileFS(w, r, pageFiles, "pages/style.css")
 	})
 	mux.HandleFunc("GET /avatars/u/{id}", s.serveAvatar)
+	s.manifestPages(mux)
 	mux.HandleFunc("GET /{owner}/{repo}", s.servePage)
 	mux.HandleFunc("GET /{owner}/{repo}/{rest...}", s.servePage)
 	return mux
@@ -113,6 +116,12 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 
 // writePage fills a template into the layout.
 func (s *Server) writePage(w http.ResponseWriter, status int, name string, p page) {
+	s.writeForm(w, status, name, p, "'none'")
+}
+
+// writeForm is writePage for one whose forms may lead to the places named, as
+// the directive form-action has them; browsers hold redirects to it as well.
+func (s *Server) writeForm(w http.ResponseWriter, status int, name string, p page, leads string) {
 	var out bytes.Buffer
 	if err := pageTemplates[name].Execute(&out, p); err != nil {
 		http.Error(w, "The page could not be made: "+err.Error(), http.StatusInternalServerError)
@@ -120,7 +129,7 @@ func (s *Server) writePage(w http.ResponseWriter, status int, name string, p pag
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self' https: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self' https: data:; base-uri 'none'; form-action "+leads+"; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	w.WriteHeader(status)
