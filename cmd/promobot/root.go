@@ -21,6 +21,8 @@ var commands = []func() *cobra.Command{
 	newExplainCommand,
 	newPlanCommand,
 	func() *cobra.Command { return newServeCommand(wire) },
+	newStatusCommand,
+	newChangesCommand,
 	newLogCommand,
 	newSchemaCommand,
 	newVersionCommand,
@@ -41,6 +43,8 @@ Try it, from a clone of your repository; nothing is installed and nothing writte
 Then run it:
 
   promobot serve --config config.yml
+  promobot status                             where every environment stands
+  promobot changes --env 'prod*' --since 2h   what changed lately
   promobot log PIPELINE ENV                   what happened to an environment`
 
 // exitError ends the program with a code of `promobot help exit-codes`.
@@ -70,7 +74,8 @@ const exitHelp = `How promobot's commands end:
   2  the command was not understood
        an unknown command, flag, argument, pipeline or environment
   3  something could not be read
-       a file, a repository, a revision, a ledger that is not here`
+       a file, a repository, a revision, a ledger that is not here; a server that
+       does not answer, or does not know you`
 
 func newExitCodesTopic() *cobra.Command {
 	return &cobra.Command{Use: "exit-codes", Short: "How the commands end", Long: exitHelp}
