@@ -1,35 +1,98 @@
 // Check runs and suites: evidence for gates and verifications. GitHub tells an
 // App about its own ones too; those say nothing new, except that a person pressed
-// a button on them.
+// a button on them: one of ours, which becomes a letter, or "Re-run", which asks
+// to look again. Rules: of a press nothing is taken from the payload but who
+// pressed, which button, and on which pull request; what the button is about is
+// found when the letter is dealt with.
 
 package handlers
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"time"
+)
+
+// checkRunName is the name of promobot's check runs.
+const checkRunName = "promobot"
 
 type checkEvent struct {
 	envelope
 	CheckRun   checkPayload `json:"check_run"`
 	CheckSuite checkPayload `json:"check_suite"`
+	Requested  struct {
+		Identifier string `json:"identifier"`
+	} `json:"requested_action"`
+	Sender struct {
+		Login string `json:"login"`
+		Type  string `json:"type"`
+	} `json:"sender"`
 }
 
 type checkPayload struct {
-	App struct {
+	Name string `json:"name"`
+	Head string `json:"head_sha"`
+	App  struct {
 		ID int64 `json:"id"`
 	} `json:"app"`
+	PullRequests []struct {
+		Number int `json:"number"`
+		Head   struct {
+			SHA string `json:"sha"`
+		} `json:"head"`
+	} `json:"pull_requests"`
 }
 
 // pressed are the actions that a person causes.
 var pressed = map[string]bool{"rerequested": true, "requested_action": true}
 
-func onCheckRun(appID int64) func([]byte) (wanted, error) {
-	return func(payload []byte) (wanted, error) {
+// buttons are the identifiers of promobot's buttons: a command, and a hash of what
+// it is about (promotion.Applies).
+var buttons = regexp.MustCompile(`^(approve|resume|retry|promote|hold|rollback):[0-9a-f]{8,16}$`)
+
+func onCheckRun(appID int64) func(string, []byte) (wanted, error) {
+	return func(delivery string, payload []byte) (wanted, error) {
 		var e checkEvent
 		if err := decode(payload, &e); err != nil {
 			return wanted{}, err
 		}
-		if e.CheckRun.App.ID == appID && !pressed[e.Action] {
+		own := e.CheckRun.App.ID == appID
+		if own && !pressed[e.Action] {
 			return ignore("promobot's own check run"), nil
 		}
-		return e.wake()
+		w, err := e.wake()
+		if err != nil || w.ignored != "" || !own || e.Action != "requested_action" || e.CheckRun.Name != checkRunName {
+			return w, err
+		}
+		button := buttons.FindStringSubmatch(e.Requested.Identifier)
+		switch {
+		case button == nil || e.Sender.Type != "User":
+			return w, nil // an older program's button, or no person: what stands there is shown anew
+		case !deliveryIDs.MatchString(delivery):
+			return wanted{}, fmt.Errorf("%w: the delivery has no id", errPayload)
+		case e.Sender.Login == "":
+			return wanted{}, fmt.Errorf("%w: nobody pressed the button", errPayload)
+		}
+		body, err := json.Marshal(Press{
+			By: e.Sender.Login, Command: button[1], Issue: e.CheckRun.issue(), Where: "check run", At: time.Now().UTC(), Button: button[0],
+		})
+		if err != nil {
+			return wanted{}, fmt.Errorf("%w: %w", errPayload, err)
+		}
+		w.letters = []Letter{{ID: delivery, Kind: PressLetter, Body: body}}
+		return w, nil
 	}
+}
+
+// issue is the pull request whose head the check run stands on; 0: none.
+func (c checkPayload) issue() int {
+	for _, p := range c.PullRequests {
+		if p.Number > 0 && p.Head.SHA == c.Head {
+			return p.Number
+		}
+	}
+	return 0
 }
 
 func onCheckSuite(appID int64) func([]byte) (wanted, error) {

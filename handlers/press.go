@@ -18,6 +18,10 @@ type Press struct {
 	Issue   int       `json:"issue,omitempty"` // pull request whose pipeline and environment are meant; 0: none
 	Where   string    `json:"where"`           // "check run" or "page", for what is recorded
 	At      time.Time `json:"at"`              // a press an hour old is not carried out any more
+	// Button is the identifier of the check run's button. It names the environment
+	// and what it was about when it was shown, for promotion.Pressed; Command is
+	// then the command's name alone. "" on a page.
+	Button string `json:"button,omitempty"`
 }
 
 // ParsePress reads a PressLetter's body.

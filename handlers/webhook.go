@@ -80,7 +80,7 @@ func NewWebhook(options WebhookOptions) (http.Handler, error) {
 		h.ruleFor(onDispatch, "repository_dispatch"),
 		h.rule(onPullRequest, "pull_request"),
 		h.rule(onPullRequestReview, "pull_request_review"),
-		h.rule(onCheckRun(options.AppID), "check_run"),
+		h.ruleFor(onCheckRun(options.AppID), "check_run"),
 		h.rule(onCheckSuite(options.AppID), "check_suite"),
 		h.rule(onWorkflowRun, "workflow_run"),
 		h.rule(onIssueComment(options.AppID), "issue_comment"),

@@ -1,0 +1,93 @@
+package handlers_test
+
+// Presses: which webhooks become letters, and what of the payload is in them.
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/promobot/promobot/handlers"
+)
+
+const pressBody = `{"action":"requested_action","requested_action":{"identifier":"rollback:0123456789a"},` +
+	`"check_run":{"id":5,"name":"promobot","head_sha":"abc","app":{"id":7},"pull_requests":[{"number":3,"head":{"sha":"def"}},{"number":12,"head":{"sha":"abc"}}]},` +
+	`"sender":{"login":"ana","type":"User"},"installation":{"id":3},"repository":{"id":42,"full_name":"acme/deploy"}}`
+
+func TestAPressBecomesALetter(t *testing.T) {
+	f := newFront(t)
+	before := time.Now()
+	if status, text := f.answer(delivery(t.Context(), "check_run", []byte(pressBody))); status != http.StatusOK || !strings.Contains(text, "kept") {
+		t.Errorf("answered %d %q", status, text)
+	}
+	if len(f.posted[deploy]) != 1 || len(f.woken) > 0 {
+		t.Fatalf("posted %v, woken %v", f.posted, f.woken)
+	}
+	l := f.posted[deploy][0]
+	if l.ID != guid || l.Kind != handlers.PressLetter {
+		t.Errorf("the letter is %s, of the kind %s", l.ID, l.Kind)
+	}
+	got, err := handlers.ParsePress(l.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.At.Before(before.Add(-time.Second)) || got.At.After(time.Now()) {
+		t.Errorf("it was pressed at %v", got.At)
+	}
+	got.At = time.Time{}
+	want := handlers.Press{By: "ana", Command: "rollback", Issue: 12, Where: "check run", Button: "rollback:0123456789a"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("read back (-want +got):\n%s", diff)
+	}
+}
+
+func TestPressesThatAreNone(t *testing.T) {
+	replaced := func(old, new string) string { return strings.Replace(pressBody, old, new, 1) }
+	cases := []struct {
+		name         string
+		body         string
+		change       func(*http.Request)
+		fail         error
+		status       int
+		kept, wakes  bool
+		withoutIssue bool
+	}{
+		{name: "on no pull request", body: replaced(`{"number":12,"head":{"sha":"abc"}}`, `{"number":12,"head":{"sha":"old"}}`), status: 200, kept: true, withoutIssue: true},
+		{name: "another App's button", body: replaced(`"app":{"id":7}`, `"app":{"id":8}`), status: 200, wakes: true},
+		{name: "a check run of another name", body: replaced(`"name":"promobot"`, `"name":"build"`), status: 200, wakes: true},
+		{name: "an identifier that we do not write", body: replaced("rollback:0123456789a", "rm -rf"), status: 200, wakes: true},
+		{name: "a command that has no button", body: replaced("rollback:0123456789a", "merge:0123456789ab"), status: 200, wakes: true},
+		{name: "a command with words behind it", body: replaced("rollback:0123456789a", "hold:0123456789 all"), status: 200, wakes: true},
+		{name: "a bot", body: replaced(`"type":"User"`, `"type":"Bot"`), status: 200, wakes: true},
+		{name: "Re-run", body: replaced("requested_action", "rerequested"), status: 200, wakes: true},
+		{name: "nobody", body: replaced(`"login":"ana"`, `"login":""`), status: 400},
+		{name: "no delivery's id", body: pressBody, change: func(r *http.Request) { r.Header.Del("X-GitHub-Delivery") }, status: 400},
+		{name: "a repository's own webhook", body: replaced(`"installation":{"id":3},`, ""), status: 202},
+		{name: "it cannot be stored", body: pressBody, fail: errors.New("disk full"), status: 503},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFront(t)
+			f.fail = c.fail
+			r := delivery(t.Context(), "check_run", []byte(c.body))
+			if c.change != nil {
+				c.change(r)
+			}
+			if status, text := f.answer(r); status != c.status {
+				t.Errorf("answered %d %q, want %d", status, text, c.status)
+			}
+			if (len(f.posted) > 0) != c.kept || (len(f.woken) > 0) != c.wakes {
+				t.Errorf("posted %v, woken %v", f.posted, f.woken)
+			}
+			if c.withoutIssue {
+				if p, err := handlers.ParsePress(f.posted[deploy][0].Body); err != nil || p.Issue != 0 {
+					t.Errorf("the letter is about #%d (%v)", p.Issue, err)
+				}
+			}
+		})
+	}
+}
