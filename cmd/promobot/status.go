@@ -76,7 +76,7 @@ func newStatusCommand() *cobra.Command {
 	return c
 }
 
-var ownerAndName = regexp.MustCompile(`^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$`)
+var ownerAndName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$`)
 
 func showStatus(ctx context.Context, o statusOptions, args []string, out printer) error {
 	query := url.Values{"env": o.env, "limit": {strconv.Itoa(mostRows)}}
