@@ -216,6 +216,54 @@ func above(s *Snapshot, o *Observed, from offerer) (newer []Landing, doubt strin
 	return newer, ""
 }
 
+// Behind is how many landings of an environment's upstream, or versions of its
+// source, are newer than what it has taken; of several upstreams the most. What is
+// not looked at in full is counted by the files it touches. A rollback upstream
+// takes back what was before it, so nothing below it counts.
+func Behind(s *Snapshot, o *Observed) int {
+	if o.Ledger.State == nil {
+		return 0
+	}
+	most := 0
+	for _, name := range Offerers(o) {
+		at, known := o.Ledger.State.Position[name]
+		if !known {
+			continue
+		}
+		from := o
+		landings, older := o.Reads, []int(nil)
+		switch {
+		case name != state.Source:
+			if from = s.find(Key{o.Key.Pipeline, name}); from == nil || from.Ledger.State == nil {
+				continue
+			}
+			if landings, older = from.Landings, from.Older; from.Config.Managed {
+				landings = versionLandings(from)
+			}
+		case o.Config.Source != nil:
+			landings = versionLandings(o)
+		}
+		order, n, back := s.takenFrom(o, name), 0, false
+		for _, l := range landings {
+			if newer, known := order.Newer(l.Commit, at.Commit); known && !newer {
+				break
+			}
+			if back = isRollback(from, l); back {
+				break
+			}
+			n++
+		}
+		floor, on := order.Index(at.Commit)
+		for _, i := range older {
+			if !back && on && i < floor {
+				n++
+			}
+		}
+		most = max(most, n)
+	}
+	return most
+}
+
 // readable are the landings whose revision the environment's own source branch
 // holds, each with the commit to read it from.
 func readable(o *Observed, ls []Landing) []Landing {

@@ -107,6 +107,9 @@ type Observed struct {
 	// Landings are the newest landings above the baseline, newest first. Empty:
 	// the baseline stands.
 	Landings []Landing
+	// Older are the places in the chain of older commits above the baseline that
+	// touch its files and were not looked at: newest first.
+	Older []int
 	// Listed are the versions that the environment's source offers now, in the
 	// order in which it lists them; Brought are those that an event brought.
 	Listed, Brought []Version

@@ -27,7 +27,7 @@ import (
 // comes to rest, once looks once.
 func (s *scene) byHand() (look func(), once func() error) {
 	s.t.Helper()
-	parts, err := wireAt(s.now, s.config(), zerolog.New(s.log), prometheus.NewRegistry())
+	parts, err := wireAt(s.t.Context(), s.now, s.config(), zerolog.New(s.log), prometheus.NewRegistry())
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -128,8 +128,8 @@ func (s *scene) replicas(n int) {
 	for i := range n {
 		c := s.config()
 		c.DataDir = s.t.TempDir()
-		p := NewProgram(c, func(_ context.Context, c Config, log zerolog.Logger, metrics prometheus.Registerer) (Parts, error) {
-			return wireAt(s.now, c, log, metrics)
+		p := NewProgram(c, func(ctx context.Context, c Config, log zerolog.Logger, metrics prometheus.Registerer) (Parts, error) {
+			return wireAt(ctx, s.now, c, log, metrics)
 		}, zerolog.New(s.log).With().Int("replica", i).Logger())
 		ctx, stop := context.WithCancel(context.Background())
 		done := make(chan error, 1)

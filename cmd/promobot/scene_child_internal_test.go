@@ -32,8 +32,8 @@ func sceneAsChild() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	command := newServeCommand(func(_ context.Context, c Config, log zerolog.Logger, metrics prometheus.Registerer) (Parts, error) {
-		return wireAhead(func() time.Duration { return ahead }, c, log, metrics)
+	command := newServeCommand(func(ctx context.Context, c Config, log zerolog.Logger, metrics prometheus.Registerer) (Parts, error) {
+		return wireAhead(ctx, func() time.Duration { return ahead }, c, log, metrics)
 	})
 	command.SetArgs(nil)
 	if err := command.ExecuteContext(context.Background()); err != nil {

@@ -26,6 +26,7 @@ import (
 	"github.com/promobot/promobot/internal/githubsim"
 	"github.com/promobot/promobot/internal/githubsim/simtest"
 	"github.com/promobot/promobot/state"
+	"github.com/promobot/promobot/state/results"
 )
 
 const (
@@ -51,9 +52,10 @@ type scene struct {
 
 // started is one start of the program.
 type started struct {
-	stop context.CancelFunc
-	done chan error
-	addr string
+	stop  context.CancelFunc
+	done  chan error
+	addr  string
+	views *results.Store // known once addr is
 }
 
 type sceneOptions struct {
@@ -133,10 +135,12 @@ func (s *scene) now() time.Time { return time.Now().Add(time.Duration(s.ahead.Lo
 func (s *scene) start() {
 	s.t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	p := NewProgram(s.config(), func(_ context.Context, c Config, log zerolog.Logger, metrics prometheus.Registerer) (Parts, error) {
-		return wireAhead(func() time.Duration { return time.Duration(s.ahead.Load()) }, c, log, metrics)
-	}, zerolog.New(s.log).Level(zerolog.InfoLevel))
 	r := &started{stop: stop, done: make(chan error, 1)}
+	p := NewProgram(s.config(), func(ctx context.Context, c Config, log zerolog.Logger, metrics prometheus.Registerer) (Parts, error) {
+		parts, err := wireAhead(ctx, func() time.Duration { return time.Duration(s.ahead.Load()) }, c, log, metrics)
+		r.views = parts.Views
+		return parts, err
+	}, zerolog.New(s.log).Level(zerolog.InfoLevel))
 	go func() { r.done <- p.Run(ctx) }()
 	if r.addr = p.Addr(); r.addr == "" {
 		stop()
@@ -149,8 +153,8 @@ func (s *scene) start() {
 
 // wireAhead is wireAt with a clock so far ahead. The queue's clock is the real
 // one: when to look again is told to it by that.
-func wireAhead(ahead func() time.Duration, c Config, log zerolog.Logger, metrics prometheus.Registerer) (Parts, error) {
-	parts, err := wireAt(func() time.Time { return time.Now().Add(ahead()) }, c, log, metrics)
+func wireAhead(ctx context.Context, ahead func() time.Duration, c Config, log zerolog.Logger, metrics prometheus.Registerer) (Parts, error) {
+	parts, err := wireAt(ctx, func() time.Time { return time.Now().Add(ahead()) }, c, log, metrics)
 	if err != nil {
 		return parts, err
 	}

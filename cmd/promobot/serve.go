@@ -23,6 +23,7 @@ import (
 
 	"github.com/promobot/promobot/handlers"
 	"github.com/promobot/promobot/state/queue"
+	"github.com/promobot/promobot/state/results"
 )
 
 // App is what the program itself asks of GitHub as the App.
@@ -48,7 +49,9 @@ type Parts struct {
 	Comments handlers.Comments
 	// Followers are the repositories that versions of another go to; optional.
 	Followers handlers.Followers
-	Close     func() error // after all work has ended; optional
+	// Views is what is shown of repositories; optional.
+	Views *results.Store
+	Close func() error // after all work has ended; optional
 }
 
 // Wire makes the parts from the configuration. It registers their metrics.
@@ -114,7 +117,7 @@ func (p *Program) Run(ctx context.Context) (err error) {
 		missed = &handlers.Missed{Deliveries: parts.Deliveries, Comments: parts.Comments, Mail: queueMail{work}, Metrics: metrics, Log: p.log}
 	}
 	sweeper := handlers.NewSweeper(parts.App, waker, missed, p.config.SweepInterval, metrics, p.log)
-	site, err := p.site(siteParts{work, parts, waker, sweeper, metrics, registry})
+	site, err := p.site(siteParts{work: work, parts: parts, views: parts.Views, waker: waker, sweeper: sweeper, metrics: metrics, registry: registry})
 	if err != nil {
 		return err
 	}
@@ -222,6 +225,7 @@ func (p *Program) pool(work queue.Queue, parts Parts, registerer prometheus.Regi
 type siteParts struct {
 	work     queue.Queue
 	parts    Parts
+	views    *results.Store // what pages show; nil: there are none
 	waker    queueWaker
 	sweeper  *handlers.Sweeper
 	metrics  *handlers.Metrics

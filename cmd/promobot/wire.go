@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -24,15 +25,16 @@ import (
 	"github.com/promobot/promobot/promotion/gitrepo"
 	"github.com/promobot/promobot/promotion/reconcile"
 	"github.com/promobot/promobot/state"
+	"github.com/promobot/promobot/state/results"
 )
 
 // wire makes the parts of a real promobot.
-func wire(_ context.Context, config Config, log zerolog.Logger, metrics prometheus.Registerer) (Parts, error) {
-	return wireAt(time.Now, config, log, metrics)
+func wire(ctx context.Context, config Config, log zerolog.Logger, metrics prometheus.Registerer) (Parts, error) {
+	return wireAt(ctx, time.Now, config, log, metrics)
 }
 
 // wireAt is wire with the clock that the loop decides by.
-func wireAt(now func() time.Time, config Config, log zerolog.Logger, metrics prometheus.Registerer) (Parts, error) {
+func wireAt(ctx context.Context, now func() time.Time, config Config, log zerolog.Logger, metrics prometheus.Registerer) (Parts, error) {
 	seen := newOutboundMetrics(metrics)
 	key := []byte(config.GitHub.PrivateKey.Reveal())
 	app, err := github.New(github.Options{
@@ -59,13 +61,18 @@ func wireAt(now func() time.Time, config Config, log zerolog.Logger, metrics pro
 	if err != nil {
 		return Parts{}, fmt.Errorf("git: %w", err)
 	}
+	views, err := openViews(ctx, config, now, log)
+	if err != nil {
+		return Parts{}, errors.Join(err, mirrors.Close())
+	}
 	l := &loops{
-		config: config, app: app, mirrors: mirrors, keys: keys, log: log, now: now, seen: seen,
+		config: config, app: app, mirrors: mirrors, keys: keys, log: log, now: now, seen: seen, views: views,
 		followers: followers{bySource: map[string][]handlers.Repository{}}, byID: map[int64]*loop{}, clerks: map[int64]*loop{},
 	}
 	return Parts{
 		App: installed{app}, Reconcile: l.reconcile, Deliver: l.deliver,
-		Deliveries: installed{app}, Comments: installed{app}, Followers: l.followers.of, Close: mirrors.Close,
+		Deliveries: installed{app}, Comments: installed{app}, Followers: l.followers.of, Views: views,
+		Close: func() error { return errors.Join(mirrors.Close(), views.Close()) },
 	}, nil
 }
 
@@ -130,6 +137,7 @@ type loops struct {
 	log       zerolog.Logger
 	now       func() time.Time
 	seen      *outboundMetrics
+	views     *results.Store
 	followers followers
 
 	mu     sync.Mutex
@@ -164,6 +172,9 @@ func (l *loops) reconcile(ctx context.Context, at handlers.Repository) (time.Tim
 		return until(err), err
 	}
 	result, err := l.of(l.byID, at, login).Run(ctx)
+	if gone(result, err) {
+		l.forget(ctx, at)
+	}
 	l.followers.follow(at, result.Snapshot)
 	if err != nil {
 		return until(err), err
@@ -198,7 +209,7 @@ func (l *loops) of(all map[int64]*loop, at handlers.Repository, login string) *l
 		App: login, Author: l.author(login), Keys: l.keys, Now: l.now, Nonce: rand.Text,
 		Concurrency: requestsAtATime, Window: l.seen.window, Conflict: l.seen.conflict,
 		Attempts: l.config.Push.Attempts, Backoff: l.config.Push.Backoff, MaxBackoff: l.config.Push.MaxBackoff,
-		Log: l.log.With().Str("repository", address).Logger(),
+		Log: l.log.With().Str("repository", address).Logger(), Seen: l.see(at), Last: l.lastSeen(at),
 	})}
 	all[at.ID] = fresh
 	return fresh

@@ -94,6 +94,11 @@ func (r *Reconciler) readLandings(ctx context.Context, v *view) (fetched bool, e
 			}
 		}
 		if len(unknown) == 0 {
+			for _, t := range tracks {
+				if !t.read {
+					t.o.Older = t.at[t.next:]
+				}
+			}
 			return fetched, nil
 		}
 		used, err := r.digest(ctx, v, unknown)

@@ -13,6 +13,7 @@ import (
 	"github.com/promobot/promobot/promotion/calendar"
 	"github.com/promobot/promobot/promotion/config"
 	"github.com/promobot/promobot/promotion/content"
+	display "github.com/promobot/promobot/promotion/view"
 	"github.com/promobot/promobot/state"
 )
 
@@ -58,6 +59,11 @@ type Options struct {
 	Mode config.Mode
 	// NoChecks leaves check runs out: a dry run has nobody to show them to.
 	NoChecks bool
+	// Seen, when set, is told at the end of each run what is to be shown of the
+	// repository, also when the run failed; Last is what it was told last, by an
+	// earlier process maybe, and nil where there is none.
+	Seen func(context.Context, display.Repository)
+	Last func(context.Context) *display.Repository
 }
 
 // memory is what one repository's loop knows from earlier runs. Losing it
@@ -88,6 +94,7 @@ type memory struct {
 	obeyed     map[obeyedKey]bool        // effects of commands that this process has written
 	told       map[string]bool           // landings that failed for good: whether people were told
 	intents    map[string]bool           // recoveries whose intent this process has written
+	stories    map[string]*story         // newest ledger entries for people, by ref
 }
 
 // reachAt is what the kustomizations at a tip have in common.
@@ -164,27 +171,37 @@ const maxPasses = 12
 // runs where everything stands. Its error means that the repository as a whole
 // could not be looked at; what could be done is done all the same.
 func (r *Reconciler) Run(ctx context.Context) (Result, error) {
-	var res Result
 	defer r.memory.trim()
+	res, last, err := r.passes(ctx)
+	if r.o.Seen != nil {
+		r.seen(ctx, last, res, err)
+	}
+	return res, err
+}
+
+// passes makes them, and returns what the last one looked at; nil where the run
+// ended between two of them.
+func (r *Reconciler) passes(ctx context.Context) (res Result, last *view, err error) {
 	repo, err := r.github.Repository(ctx)
 	if err != nil {
-		return res, fmt.Errorf("read repository: %w", err)
+		return res, nil, fmt.Errorf("read repository: %w", err)
 	}
 	r.conflicts, r.tries, r.asked = 0, map[promotion.Key]int{}, newAsked()
 	r.aside = map[promotion.Key]bool{}
 	for range maxPasses {
 		if err := r.pause(ctx); err != nil {
-			return res, err
+			return res, nil, err
 		}
 		if at := r.git.PushAt(); at.After(r.o.Now()) {
 			// Waiting between reading the base and pushing would make the base old.
 			res.Next = at
-			return res, nil
+			return res, nil, nil
 		}
 		v, err := r.observe(ctx, repo)
 		if err != nil {
-			return res, err
+			return res, nil, err
 		}
+		last = v
 		ds := promotion.Decide(v.snapshot)
 		r.overlayProblems(ds)
 		res = Result{Snapshot: v.snapshot, Decisions: ds}
@@ -197,15 +214,15 @@ func (r *Reconciler) Run(ctx context.Context) (Result, error) {
 			res.Next = earlier(res.Next, d.Until)
 		}
 		if limited(failed) {
-			return res, failed
+			return res, last, failed
 		}
 		if err := r.show(ctx, v, ds); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("write check runs: %w", err))
 		}
-		return res, failed
+		return res, last, failed
 	}
 	res.Next = r.o.Now()
-	return res, nil
+	return res, last, nil
 }
 
 // pause waits before the next attempt after pushes that met a moved base: at

@@ -75,11 +75,13 @@ type Environment struct {
 	// Promotion is the newest one, under way or ended.
 	Promotion *Promotion `json:"promotion,omitempty"`
 	Gates     []Gate     `json:"gates,omitempty"` // of the promotion under way
-	Watch     *Watch     `json:"watch,omitempty"` // of the newest landing, while it has no verdict
-	Verdicts  []Verdict  `json:"verdicts,omitempty"`
-	Failure   *Failure   `json:"failure,omitempty"`
-	Hold      *Hold      `json:"hold,omitempty"`
-	Rejected  []Rejected `json:"rejected,omitempty"`
+	// Would is what the offer would change, where no promotion is under way.
+	Would    []Change   `json:"would,omitempty"`
+	Watch    *Watch     `json:"watch,omitempty"` // of the newest landing, while it has no verdict
+	Verdicts []Verdict  `json:"verdicts,omitempty"`
+	Failure  *Failure   `json:"failure,omitempty"`
+	Hold     *Hold      `json:"hold,omitempty"`
+	Rejected []Rejected `json:"rejected,omitempty"`
 	// Actions are what a person could do now, the most sensible first. Whether a
 	// given person may is another question.
 	Actions []Action `json:"actions,omitempty"`
@@ -105,6 +107,9 @@ type Landing struct {
 	Reverts     bool      `json:"reverts,omitempty"`
 	Mixed       bool      `json:"mixed,omitempty"` // not exactly what was promoted
 	Verified    bool      `json:"verified,omitempty"`
+	// Baseline says that it stood there when promobot first looked: nothing has
+	// landed since.
+	Baseline bool `json:"baseline,omitempty"`
 }
 
 // Promotion is one attempt to land one revision.
@@ -217,6 +222,9 @@ type Action struct {
 	Command string `json:"command"`          // what a comment would say after "/promobot "
 	Asks    string `json:"asks,omitempty"`   // what will happen, for an action that wants a confirmation
 	Danger  bool   `json:"danger,omitempty"` // takes back or passes a gate
+	// PullRequest is what the command is about when it names no environment: it goes
+	// with the press as its issue.
+	PullRequest int `json:"pull_request,omitempty"`
 }
 
 // Entry is one entry of an environment's ledger.

@@ -1,0 +1,80 @@
+package main
+
+// What pages, API and terminal are shown of a repository, as the real program
+// keeps it: after a promotion, over a restart, and when GitHub does not answer.
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/promobot/promobot/internal/githubsim"
+	"github.com/promobot/promobot/promotion/view"
+)
+
+// shown is what is kept to be shown of the scene's repository; nil when nothing is.
+func (s *scene) shown() *view.Repository {
+	s.t.Helper()
+	all, err := s.program.views.Repositories(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for i := range all {
+		if all[i].Name == s.name {
+			return &all[i]
+		}
+	}
+	return nil
+}
+
+// shownOf is one environment of what is shown.
+func (s *scene) shownOf(name string) view.Environment {
+	s.t.Helper()
+	if v := s.shown(); v != nil {
+		for _, p := range v.Pipelines {
+			for _, e := range p.Environments {
+				if e.Name == name {
+					return e
+				}
+			}
+		}
+	}
+	return view.Environment{}
+}
+
+// TestWhatIsShown: a proposed and a landed promotion, and that what was shown is
+// there when the program starts anew and GitHub does not answer.
+func TestWhatIsShown(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, sceneOptions{files: shopFiles(shopPropose, "dev", "prod")})
+	s.installed(2)
+	revision := s.release("2.0.0")
+	pull := s.proposed(revision)
+	s.wait("it is shown", func() bool { return s.shownOf("prod").Needs == "merge or close #1" })
+	e := s.shownOf("prod")
+	if e.Promotion == nil || e.Promotion.PullRequest != pull.Number || e.Behind != 1 || e.Offered == nil || e.Offered.Title != "2.0.0" || !e.Production {
+		t.Errorf("proposed: %+v", e)
+	}
+	if d := cmp.Diff([]view.Change{{File: "envs/prod/values.yaml", Value: "image.tag", Now: "1.0.0", After: "2.0.0"}}, e.Promotion.Changes); d != "" {
+		t.Errorf("its changes (-want +got):\n%s", d)
+	}
+	s.merge(pull.Number, "merge")
+	s.wait("the landing is shown", func() bool { c := s.shownOf("prod").Current; return c != nil && c.Revision == revision })
+	e = s.shownOf("prod")
+	if e.Needs != "" || e.Behind != 0 || e.Current.By != "ana" || e.Current.PullRequest != pull.Number || len(e.Entries) != e.Sequence {
+		t.Errorf("landed: %+v", e)
+	}
+	s.settle()
+	s.stop()
+	s.sim.Inject(githubsim.Fault{Path: "/repos/*/gitops", Effect: githubsim.BadGateway()})
+	s.start()
+	if d := cmp.Diff(e.Current, s.shownOf("prod").Current, cmpopts.EquateApproxTime(time.Second)); d != "" {
+		t.Errorf("what is shown before the program has looked (-before +after):\n%s", d)
+	}
+	s.wait("that GitHub does not answer is shown", func() bool { return s.shown().Error != "" })
+	if got := s.shownOf("prod"); got.Current == nil || got.Current.Revision != revision {
+		t.Errorf("what was seen before is gone: %+v", got)
+	}
+}

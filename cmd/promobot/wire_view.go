@@ -1,0 +1,62 @@
+package main
+
+// Wiring of what is shown: each run's view goes into the store that pages, API and
+// terminal read.
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/promobot/promobot/handlers"
+	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/reconcile"
+	"github.com/promobot/promobot/promotion/view"
+	"github.com/promobot/promobot/state/results"
+)
+
+// openViews opens the store in data_dir.
+func openViews(ctx context.Context, config Config, now func() time.Time, log zerolog.Logger) (*results.Store, error) {
+	return results.Open(ctx, filepath.Join(config.DataDir, "results.db"), now, log)
+}
+
+// see keeps what a repository's loop has seen. That it cannot be kept keeps
+// nothing from being promoted.
+func (l *loops) see(at handlers.Repository) func(context.Context, view.Repository) {
+	return func(ctx context.Context, v view.Repository) {
+		if v.ID == 0 { // it could not be looked at
+			v.ID, v.Owner, v.Name = at.ID, at.Owner, at.Name
+		}
+		v.Installation = at.InstallationID
+		if err := l.views.Put(ctx, v); err != nil {
+			l.log.Error().Err(err).Str("repository", at.Owner+"/"+at.Name).Msg("What pages show could not be stored")
+		}
+	}
+}
+
+// lastSeen is what was kept last.
+func (l *loops) lastSeen(at handlers.Repository) func(context.Context) *view.Repository {
+	return func(ctx context.Context) *view.Repository {
+		v, err := l.views.Repository(ctx, at.ID)
+		if err != nil {
+			l.log.Error().Err(err).Str("repository", at.Owner+"/"+at.Name).Msg("What pages show could not be read")
+		}
+		return v
+	}
+}
+
+// gone says whether a run ended because the repository is not there any more, or
+// not for promobot.
+func gone(r reconcile.Result, err error) bool {
+	return r.Snapshot == nil && errors.Is(err, promotion.ErrNotFound)
+}
+
+// forget takes a repository off the pages.
+func (l *loops) forget(ctx context.Context, at handlers.Repository) {
+	if err := l.views.Forget(ctx, at.ID); err != nil {
+		l.log.Error().Err(err).Str("repository", at.Owner+"/"+at.Name).Msg("What pages show could not be taken out")
+	}
+}

@@ -1,0 +1,53 @@
+package view
+
+import (
+	"strings"
+	"time"
+
+	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/state"
+)
+
+// MakeEntry is a ledger entry for people. Its sentence is without the environment's
+// name, which stands beside it.
+func MakeEntry(repo promotion.Repository, k promotion.Key, commit string, at time.Time, e state.Entry) Entry {
+	return Entry{Commit: commit, Kind: string(e.Kind), Sentence: text(strings.TrimPrefix(e.Sentence, k.String()+": ")), Time: at, URL: entryURL(repo, e)}
+}
+
+// entryURL is the page of what an entry is about; "" where it is about the
+// environment alone.
+func entryURL(repo promotion.Repository, e state.Entry) string {
+	st := e.State
+	switch e.Kind {
+	case state.KindClaim, state.KindCarried, state.KindOpened, state.KindClosing, state.KindClosed, state.KindVeto, state.KindApproved, state.KindPast:
+		if p := st.Promotion; p != nil && p.PullRequest > 0 {
+			return pullURL(repo, p.PullRequest)
+		}
+	case state.KindLanded:
+		switch l := st.Landing; {
+		case l == nil:
+		case l.PullRequest > 0:
+			return pullURL(repo, l.PullRequest)
+		default:
+			return commitURL(repo, l.Commit)
+		}
+	case state.KindVerdict:
+		if len(st.Verdicts) > 0 {
+			return commitURL(repo, st.Verdicts[0].Landing)
+		}
+	case state.KindRun, state.KindFailed:
+		if f := st.Failure; f != nil && len(f.Steps) > 0 {
+			return page(f.Steps[len(f.Steps)-1].URL)
+		}
+	case state.KindAccepted:
+		if len(st.Versions) > 0 {
+			return page(st.Versions[0].URL)
+		}
+	case state.KindWatched:
+		if w := st.Watch; w != nil {
+			return commitURL(repo, w.Landing)
+		}
+	case state.KindBaseline, state.KindSettled, state.KindResume, state.KindHold, state.KindHalted, state.KindWish:
+	}
+	return ""
+}
