@@ -9,6 +9,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"unicode/utf8"
 
 	gh "github.com/google/go-github/v60/github"
 
@@ -24,6 +26,10 @@ const (
 	maxAnnotations     = 50 // a call
 	maxAnnotationTitle = 255
 	maxAnnotationText  = 64 << 10
+
+	maxActions     = 3
+	maxActionLabel = 20 // and of the identifier
+	maxActionText  = 40
 )
 
 // CheckRuns lists the App's own check runs on a commit, the newest of each
@@ -101,6 +107,7 @@ func (r *Repository) writeOnce(ctx context.Context, c reconcile.CheckRun, notes 
 	if c.Text != "" {
 		output.Text = new(cutMarkdown(c.Text, maxOutput))
 	}
+	actions := actions(c)
 	conclusion := given(c.Conclusion)
 	if c.Status != "completed" {
 		conclusion = nil // GitHub completes a run that has one
@@ -110,13 +117,13 @@ func (r *Repository) writeOnce(ctx context.Context, c reconcile.CheckRun, notes 
 	if c.ID == 0 {
 		run, _, err = r.client.Checks.CreateCheckRun(ctx, owner, name, gh.CreateCheckRunOptions{
 			Name: c.Name, HeadSHA: c.Commit, ExternalID: external,
-			Status: given(c.Status), Conclusion: conclusion, Output: output,
+			Status: given(c.Status), Conclusion: conclusion, Output: output, Actions: actions,
 		})
 	} else {
-		run, _, err = r.client.Checks.UpdateCheckRun(ctx, owner, name, c.ID, gh.UpdateCheckRunOptions{
+		run, err = r.updateCheckRun(ctx, c.ID, gh.UpdateCheckRunOptions{
 			Name: c.Name, ExternalID: external,
 			Status: given(c.Status), Conclusion: conclusion, Output: output,
-		})
+		}, actions)
 	}
 	switch {
 	case err != nil:
@@ -125,6 +132,21 @@ func (r *Repository) writeOnce(ctx context.Context, c reconcile.CheckRun, notes 
 		return 0, errNoID("the check run")
 	}
 	return run.GetID(), nil
+}
+
+// updateCheckRun is "Update a check run" with the buttons always said: what is
+// left out stays, and the client leaves out an empty list.
+func (r *Repository) updateCheckRun(ctx context.Context, id int64, options gh.UpdateCheckRunOptions, actions []*gh.CheckRunAction) (*gh.CheckRun, error) {
+	request, err := r.client.NewRequest(http.MethodPatch, r.below(fmt.Sprintf("check-runs/%d", id)), struct {
+		gh.UpdateCheckRunOptions
+		Actions []*gh.CheckRunAction `json:"actions"`
+	}{options, append([]*gh.CheckRunAction{}, actions...)})
+	if err != nil {
+		return nil, err
+	}
+	run := new(gh.CheckRun)
+	_, err = r.client.Do(ctx, request, run)
+	return run, err
 }
 
 // annotations are shown as grave as the check run's conclusion.
@@ -143,6 +165,19 @@ func annotations(c reconcile.CheckRun) []*gh.CheckRunAnnotation {
 			Path: new(a.Path), StartLine: &line, EndLine: &line, AnnotationLevel: &level,
 			Message: new(cutBytes(orElse(a.Message, a.Title), maxAnnotationText)), Title: given(cutLine(a.Title, maxAnnotationTitle)),
 		})
+	}
+	return out
+}
+
+// actions are the buttons. One that GitHub would not take is left out: it would
+// refuse the whole check run.
+func actions(c reconcile.CheckRun) []*gh.CheckRunAction {
+	var out []*gh.CheckRunAction
+	for _, a := range c.Actions {
+		fits := utf8.RuneCountInString(a.Label) <= maxActionLabel && utf8.RuneCountInString(a.Description) <= maxActionText && utf8.RuneCountInString(a.Identifier) <= maxActionLabel
+		if fits && a.Label != "" && a.Description != "" && a.Identifier != "" && len(out) < maxActions {
+			out = append(out, &gh.CheckRunAction{Label: a.Label, Description: a.Description, Identifier: a.Identifier})
+		}
 	}
 	return out
 }

@@ -160,3 +160,43 @@ func TestCheckRunsOfOthers(t *testing.T) {
 		t.Errorf("check runs (-want +got):\n%s", diff)
 	}
 }
+
+// Buttons are said with every write, since GitHub keeps those that are left out,
+// and what it would refuse does not reach it.
+func TestButtonsComeAndGo(t *testing.T) {
+	s := newServer(t)
+	s.on("POST /repos/acme/shop/check-runs", answer(http.StatusCreated, obj{"id": 5}))
+	s.on("PATCH /repos/acme/shop/check-runs/5", answer(http.StatusOK, obj{"id": 5}))
+	c := reconcile.CheckRun{Commit: head, Status: "completed", Conclusion: "neutral", Title: "t", Summary: "s", Actions: []reconcile.CheckAction{
+		{Label: "Roll back prod-eu", Description: "1.42.0 → 1.40.0, by pull request", Identifier: "rollback:0123456789a"},
+		{Label: "Hold production-europe", Description: "too long a label", Identifier: "hold:0123456789abcde"},
+		{Label: strings.Repeat("é", 20), Description: strings.Repeat("→", 40), Identifier: "hold:0123456789abcde"},
+	}}
+	repository := s.repository()
+	for _, actions := range [][]reconcile.CheckAction{c.Actions, nil} {
+		c.Actions = actions
+		id, err := repository.WriteCheckRun(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.ID = id
+	}
+	var got []string
+	for _, r := range s.seen("") {
+		var sent struct{ Actions *[]struct{ Label, Description, Identifier string } }
+		if err := json.Unmarshal([]byte(r.body), &sent); err != nil || !strings.Contains(r.line, "/check-runs") {
+			continue
+		}
+		if sent.Actions == nil {
+			t.Fatalf("%s says nothing of buttons: %s", r.line, r.body)
+		}
+		for _, a := range *sent.Actions {
+			got = append(got, a.Label+" "+a.Identifier)
+		}
+		got = append(got, "-")
+	}
+	want := []string{"Roll back prod-eu rollback:0123456789a", strings.Repeat("é", 20) + " hold:0123456789abcde", "-", "-"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("buttons sent (-want +got):\n%s", diff)
+	}
+}

@@ -117,7 +117,13 @@ type CheckRun struct {
 	Summary     string
 	Text        string
 	Annotations []Annotation
+	Actions     []CheckAction // its buttons, at most three
 }
+
+// CheckAction is a button of a check run, which GitHub shows once the run is
+// completed. At most 20, 40 and 20 characters ("Create a check run", REST API
+// documentation).
+type CheckAction struct{ Label, Description, Identifier string }
 
 // Annotation points at a line of a file in a pull request.
 type Annotation struct {

@@ -10,6 +10,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -159,6 +160,7 @@ func revisions(s *promotion.Snapshot, ds []promotion.Decision) []texts.Revision 
 func revisionStep(s *promotion.Snapshot, d *promotion.Decision, o *promotion.Observed, revision string) (texts.Step, bool) {
 	st := texts.Step{Environment: o.Key.Environment, Standing: d.Standing}
 	st.Carries, st.At, st.Commit = promotion.Carries(s, o, revision)
+	st.Actions = about(o, revision, promotion.Applicable(s, d, o))
 	proven(s, o, revision, &st)
 	if p := promotionOf(o, revision); p != nil {
 		st.PullRequest, st.URL, st.Attempts = p.PullRequest, p.URL, p.Attempts
@@ -182,6 +184,22 @@ func revisionStep(s *promotion.Snapshot, d *promotion.Decision, o *promotion.Obs
 		}
 	}
 	return st, true
+}
+
+// about leaves those of what applies to an environment that are about a revision.
+func about(o *promotion.Observed, revision string, all []promotion.Applies) []promotion.Applies {
+	return slices.DeleteFunc(all, func(a promotion.Applies) bool {
+		st := o.Ledger.State
+		switch a.Do {
+		case promotion.DoRollback:
+			return st.Landing.Revision != revision
+		case promotion.DoPromote, promotion.DoRetry:
+			p := st.Promotion
+			of := p != nil && (p.Revision == revision && p.Reverts == nil || p.Reverts != nil && p.Reverts.Revision == revision)
+			return !of && !slices.ContainsFunc(st.Rejected, func(x state.Rejected) bool { return x.Revision == revision })
+		}
+		return false
+	})
 }
 
 // writeChecks writes the check runs that do not say so already, several at a
@@ -219,6 +237,9 @@ func (s shown) hash() string {
 	for _, a := range s.annotations {
 		parts = append(parts, a.Path, a.Title, a.Message)
 	}
+	for _, b := range s.check.Buttons {
+		parts = append(parts, b.Label, b.Does, b.Identifier)
+	}
 	return state.Hash(parts...)
 }
 
@@ -241,12 +262,19 @@ func (r *Reconciler) writeCheck(ctx context.Context, s shown, hash string, known
 	c := s.check
 	id, err := r.github.WriteCheckRun(ctx, CheckRun{
 		ID: known.id, Name: checkName, Commit: s.commit, Status: c.Status, Conclusion: c.Conclusion, ExternalID: hash,
-		Title: c.Title, Summary: c.Summary, Text: c.Text, Annotations: s.annotations,
+		Title: c.Title, Summary: c.Summary, Text: c.Text, Annotations: s.annotations, Actions: actions(c.Buttons),
 	})
 	if err != nil {
 		return known, err
 	}
 	return checkState{id, hash}, nil
+}
+
+func actions(bs []texts.Button) (as []CheckAction) {
+	for _, b := range bs {
+		as = append(as, CheckAction{Label: b.Label, Description: b.Does, Identifier: b.Identifier})
+	}
+	return as
 }
 
 // mine says whether a pull request is one of promobot's own promotions.

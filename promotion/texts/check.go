@@ -34,7 +34,7 @@ func HeadCheck(p Promotion) Check {
 	title, conclusion := headline(p)
 	// A batch's members follow in the second half.
 	return Check{
-		Status: completed, Conclusion: conclusion, Title: cut(plain(title), mostHeadline),
+		Status: completed, Conclusion: conclusion, Title: cut(plain(title), mostHeadline), Buttons: headButtons(p),
 		Summary: fitTo(mostCheck/2, state.RebuildsKept, func(room int) string { return headSummary(p, room) }),
 	}
 }
@@ -58,6 +58,9 @@ func headSummary(p Promotion, room int) string {
 	}
 	if built := rebuilds(p, room); len(built) > 0 {
 		parts = append(parts, "- "+strings.Join(built, "\n- "))
+	}
+	if line := buttonLine(headButtons(p)); line != "" {
+		parts = append(parts, line)
 	}
 	return strings.Join(parts, "\n\n")
 }

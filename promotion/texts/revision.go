@@ -21,7 +21,8 @@ import (
 // when one is stopped.
 func RevisionCheck(r Revision) Check {
 	ps := onWay(r.Pipelines)
-	c := Check{Status: completed, Conclusion: conclude(ps)}
+	c := Check{Status: completed, Conclusion: conclude(ps), Buttons: revisionButtons(ps)}
+	buttons := buttonLine(c.Buttons)
 	if len(ps) == 0 {
 		c.Conclusion = success
 		c.Title = "Nothing here is promoted"
@@ -31,20 +32,21 @@ func RevisionCheck(r Revision) Check {
 	if len(ps) == 1 {
 		c.Title = oneTitle(ps[0])
 		c.Summary = fit(func(room int) string {
-			return revisionIntro(r, ps) + "\n\n" + stepTable(r.Repository, ps[0].Steps, room)
+			return paragraphs(revisionIntro(r, ps), stepTable(r.Repository, ps[0].Steps, room), buttons)
 		})
 		return c
 	}
 	c.Title = manyTitle(ps)
 	c.Summary = fit(func(room int) string {
-		parts := []string{revisionIntro(r, ps), countTable(ps, room)}
-		if calls := callList(r.Repository, ps, min(room, 30)); calls != "" {
-			parts = append(parts, calls)
-		}
-		return strings.Join(parts, "\n\n")
+		return paragraphs(revisionIntro(r, ps), countTable(ps, room), callList(r.Repository, ps, min(room, 30)), buttons)
 	})
 	c.Text = pipelineSections(r.Repository, ps)
 	return c
+}
+
+// paragraphs joins those that there are.
+func paragraphs(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "\n\n")
 }
 
 // fit builds a text with fewer and fewer items until it keeps to a check run's

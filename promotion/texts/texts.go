@@ -35,6 +35,8 @@ type Promotion struct {
 	Verdict *state.Verdict
 	// Rollback says more where State.Reverts is set.
 	Rollback Rollback
+	// Actions are the commands that apply to the environment now.
+	Actions []promotion.Applies
 }
 
 // Rollback is what the texts of a rollback say beside the promotion itself. What
@@ -84,13 +86,17 @@ type Step struct {
 	// ended; TakenBack is the commit that took it back, whoever made it.
 	Rollback  *state.Promotion
 	TakenBack string
+	// Actions are the commands that apply to the environment now and are about
+	// the revision.
+	Actions []promotion.Applies
 }
 
 // Check is a check run's text: title, summary and text within GitHub's limits
-// of 65,535 characters.
+// of 65,535 characters, and its buttons.
 type Check struct {
 	Status, Conclusion   string
 	Title, Summary, Text string
+	Buttons              []Button
 }
 
 // Revision is all that the check run on a revision's commit is made of.
