@@ -29,6 +29,8 @@ type Config struct {
 	Push          PushConfig    `key:"push"`
 	Limits        LimitsConfig  `key:"limits"`
 	Log           LogConfig     `key:"log"`
+
+	Notifications []NotificationConfig // a list, read by readNotifications
 }
 
 // ServerConfig is where the program listens.

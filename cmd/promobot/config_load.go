@@ -94,6 +94,9 @@ func (l *loader) readMapping(prefix string, n *yaml.Node) {
 		return
 	}
 	known := l.keysBelow(prefix)
+	if prefix == "" {
+		known = append(known, notificationsKey)
+	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		name := join(prefix, key.Value)
@@ -104,6 +107,9 @@ func (l *loader) readMapping(prefix string, n *yaml.Node) {
 			l.problem(l.at(key), "%s was already said at %s; remove one of them", name, l.said[name])
 		case l.isLeaf(name):
 			l.readLeaf(name, key, value)
+		case name == notificationsKey:
+			l.said[name] = l.at(key)
+			l.readNotifications(value)
 		default:
 			l.said[name] = l.at(key)
 			l.readMapping(name, value)

@@ -38,6 +38,9 @@ func leaves(prefix string, group reflect.Value) []setting {
 	var all []setting
 	for n := range group.NumField() {
 		name, value := group.Type().Field(n).Tag.Get("key"), group.Field(n)
+		if name == "" {
+			continue // a list, which is no leaf
+		}
 		if prefix != "" {
 			name = prefix + "." + name
 		}

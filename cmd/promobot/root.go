@@ -24,6 +24,7 @@ var commands = []func() *cobra.Command{
 	newStatusCommand,
 	newChangesCommand,
 	newLogCommand,
+	newNotifyCommand,
 	newSchemaCommand,
 	newVersionCommand,
 	newExitCodesTopic,

@@ -121,11 +121,16 @@ func (p *Program) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	tell, ended, err := p.notifications(ctx, parts, registry)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ended()) }()
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.config.Server.Address)
 	if err != nil {
 		return fmt.Errorf("server.address: %w", err)
 	}
-	return p.serve(ctx, listener, site, sweeper, p.pool(work, parts, registry))
+	return p.serve(ctx, listener, site, sweeper.Run, p.pool(work, parts, registry).Run, tell)
 }
 
 // queueOptions: the queue takes a negative debounce for none, the configuration
@@ -146,9 +151,9 @@ const (
 	requestTime = 30 * time.Second
 )
 
-// serve runs the server, the sweep and the pool until ctx ends or the server
-// fails, then stops them.
-func (p *Program) serve(ctx context.Context, listener net.Listener, site http.Handler, sweeper *handlers.Sweeper, pool queue.Pool) error {
+// serve runs the server, and beside it what else runs (the sweep, the pool,
+// notifications), until ctx ends or the server fails, then stops them.
+func (p *Program) serve(ctx context.Context, listener net.Listener, site http.Handler, beside ...func(context.Context)) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	server := &http.Server{
@@ -175,8 +180,9 @@ func (p *Program) serve(ctx context.Context, listener net.Listener, site http.Ha
 		Int64("app", p.config.GitHub.AppID).Int("workers", p.config.Workers).Msg("promobot serves")
 
 	var loops sync.WaitGroup
-	loops.Go(func() { sweeper.Run(ctx) })
-	loops.Go(func() { pool.Run(ctx) })
+	for _, run := range beside {
+		loops.Go(func() { run(ctx) })
+	}
 
 	var err error
 	select {
