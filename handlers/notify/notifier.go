@@ -231,7 +231,10 @@ func (n *Notifier) serve(ctx context.Context, s *sender) {
 			log.Error().Err(err).Msg("The outbox of notifications cannot be read")
 			next = n.Now().Add(time.Minute)
 		case ok:
-			if err := n.attempt(whole, s, note, log); err != nil {
+			sending, done := soonAfter(ctx)
+			err := n.attempt(whole, sending, s, note, log)
+			done()
+			if err != nil {
 				log.Error().Err(err).Msg("The outbox of notifications cannot be written")
 			} else {
 				continue
@@ -239,6 +242,27 @@ func (n *Notifier) serve(ctx context.Context, s *sender) {
 			next = n.Now().Add(time.Minute)
 		}
 		n.wait(ctx, s.Name, next)
+	}
+}
+
+// soonAfter is a context that ends endWithin after another one.
+func soonAfter(ctx context.Context) (context.Context, context.CancelFunc) {
+	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var timer *time.Timer
+	var mu sync.Mutex
+	stop := context.AfterFunc(ctx, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		timer = time.AfterFunc(endWithin, cancel)
+	})
+	return later, func() {
+		stop()
+		mu.Lock()
+		defer mu.Unlock()
+		if timer != nil {
+			timer.Stop()
+		}
+		cancel()
 	}
 }
 
@@ -257,8 +281,11 @@ func (n *Notifier) wait(ctx context.Context, receiver string, until time.Time) {
 	}
 }
 
-// attempt makes one attempt and stores what became of it.
-func (n *Notifier) attempt(ctx context.Context, s *sender, note outbox.Taken, log zerolog.Logger) error {
+// endWithin is what an attempt may take once everything is told to stop.
+const endWithin = 2 * time.Second
+
+// attempt makes one attempt, until sending ends, and stores what became of it.
+func (n *Notifier) attempt(ctx, sending context.Context, s *sender, note outbox.Taken, log zerolog.Logger) error {
 	count := func(result string) { n.results.WithLabelValues(s.Name, result).Inc() }
 	end := func(result, text string) error {
 		count(result)
@@ -275,7 +302,7 @@ func (n *Notifier) attempt(ctx context.Context, s *sender, note outbox.Taken, lo
 		log.Warn().Msg("A notification could not be told for a day and is given up")
 		return end("expired", "given up after a day")
 	}
-	became, after, err := s.send(ctx, e)
+	became, after, err := s.send(sending, e)
 	if became == doubt && s.Format != Slack {
 		became = again // the receiver knows by the delivery's id whether it had it
 	}
