@@ -73,11 +73,11 @@ func newPlanCommand() *cobra.Command {
 		Use:   "plan [--repo PATH] [--from REV] [--to REV] [--replay 90d]",
 		Short: "Say what commits would promote, or would have",
 		Long:  planHelp,
-		Example: `  promobot plan                              what the newest commit promotes
-  promobot plan --from origin/main --to HEAD what my branch would promote
-  promobot plan --file draft.yml --diff      with a pipeline file not committed yet
-  promobot plan --to env/dev                 what the newest commit of that branch promotes
-  promobot plan --replay 90d                 what the last months would have been
+		Example: `  promobot plan                               what the newest commit promotes
+  promobot plan --from origin/main --to HEAD  what my branch would promote
+  promobot plan --file draft.yml --diff       with a pipeline file not committed yet
+  promobot plan --to env/dev                  what the newest commit of that branch promotes
+  promobot plan --replay 90d                  what the last months would have been
   promobot plan --json | jq -r '.environments[].promotion.title // empty'`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
