@@ -26,4 +26,5 @@ lint: ## formatting, linters and the architecture
 	$(GOLANGCI_LINT) run
 
 golden: ## rewrite golden files and generated references
-	go test ./promotion/config ./promotion/texts -update
+	go test ./promotion ./promotion/config ./promotion/command ./promotion/texts -update
+	go test ./cmd/promobot -run TestReferences -update

@@ -20,9 +20,9 @@ const EmptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
 const (
 	version          = 1
-	trailerEntry     = "Promobot-Entry"
-	trailerNonce     = "Promobot-Nonce"
-	trailerSignature = "Promobot-Signature"
+	trailerEntry     = "Promobot-Entry"     // the entry's kind
+	trailerNonce     = "Promobot-Nonce"     // random, so that no two entries are the same commit
+	trailerSignature = "Promobot-Signature" // HMAC-SHA-256, in hexadecimal; always the last line
 	signaturePrefix  = "\n" + trailerSignature + ": "
 )
 

@@ -15,16 +15,16 @@ type Trailer struct{ Key, Value string }
 
 // The keys of the trailers.
 const (
-	TrailerID          = "Promotion-Id"
-	TrailerPipeline    = "Promotion-Pipeline"
-	TrailerEnvironment = "Promotion-Environment"
-	TrailerRevision    = "Promotion-Revision"
-	TrailerAttempt     = "Promotion-Attempt"
-	TrailerFrom        = "Promotion-From"
-	TrailerBase        = "Promotion-Base"
-	TrailerPullRequest = "Promotion-Pull-Request"
-	TrailerReverts     = "Promotion-Reverts"
-	TrailerBatch       = "Promotion-Batch"
+	TrailerID          = "Promotion-Id"           // of one attempt to land one revision
+	TrailerPipeline    = "Promotion-Pipeline"     // the pipeline's key
+	TrailerEnvironment = "Promotion-Environment"  // the environment promoted to
+	TrailerRevision    = "Promotion-Revision"     // a commit, or the id of a version
+	TrailerAttempt     = "Promotion-Attempt"      // 1 for the first
+	TrailerFrom        = "Promotion-From"         // upstream and its landing, as qa@<commit>; not on a rollback
+	TrailerBase        = "Promotion-Base"         // commit of the base branch it was built on
+	TrailerPullRequest = "Promotion-Pull-Request" // its URL, once it is known
+	TrailerReverts     = "Promotion-Reverts"      // on a rollback: the id of the promotion that it takes back
+	TrailerBatch       = "Promotion-Batch"        // where several travel in one pull request: which build of which batch
 )
 
 // Trailers are a promotion's.

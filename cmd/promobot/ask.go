@@ -106,7 +106,7 @@ func refusal(base *url.URL, resp *http.Response, body []byte) error {
 	var p api.Problem
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind != "application/problem+json" || json.Unmarshal(body, &p) != nil || p.Detail == "" {
 		if resp.StatusCode == http.StatusNotFound {
-			return unreadable("%s has no API: it is no promobot, or one whose pages are not set up (docs/api.md)", printable(base.Redacted()))
+			return unreadable("%s has no API: it is no promobot, or one whose pages are not set up (docs/reference/api.md)", printable(base.Redacted()))
 		}
 		return unreadable("%s answers %s", printable(base.Redacted()), printable(resp.Status))
 	}

@@ -19,7 +19,7 @@ something is wrong in production.
 
 ` + askHelp + `
 
-With --json the answer is that of GET /api/v1/changes (docs/api.md).
+With --json the answer is that of GET /api/v1/changes (docs/reference/api.md).
 
 Exit codes: 0 done, 2 the command was not understood, 3 the server did not answer,
 does not know you, or has no such repository.`

@@ -27,7 +27,7 @@ changes wait for it, its open pull request, and what it needs from a person.
 With --repo it asks nobody: it reads the ledgers in a clone, as promobot log does.
 They say what promobot did last; what waits, and for what, only the server knows.
 
-With --json the answer is that of GET /api/v1/status (docs/api.md), or with --repo
+With --json the answer is that of GET /api/v1/status (docs/reference/api.md), or with --repo
 a list of the same rows.
 
 Exit codes: 0 done, 1 a ledger of the clone cannot be read, 2 the command was not

@@ -78,7 +78,7 @@ func New(o Options) *API {
 	a.route("changes", []string{"env", "pipeline", "repository", "since", "limit"}, a.changes)
 	a.route("status", []string{"env", "pipeline", "repository", "limit"}, a.status)
 	a.routes.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		problem(http.StatusNotFound, "there is no such page of the API; docs/api.md lists them").write(w)
+		problem(http.StatusNotFound, "there is no such page of the API; docs/reference/api.md lists them").write(w)
 	})
 	return a
 }

@@ -239,7 +239,7 @@ func TestProblems(t *testing.T) {
 		"a repository unseen":    {path: "repositories/acme/secret", token: "ana's", status: 404, says: "knows no such repository"},
 		"a repository unknown":   {path: "repositories/acme/none", token: "ana's", status: 404, says: "knows no such repository"},
 		"changes of one unseen":  {path: "changes?repository=acme/secret", token: "ana's", status: 404, says: "knows no such repository"},
-		"no such page":           {path: "stats", token: "ana's", status: 404, says: "docs/api.md"},
+		"no such page":           {path: "stats", token: "ana's", status: 404, says: "docs/reference/api.md"},
 		"a write":                {method: "POST", path: "status", token: "ana's", status: 405, says: "only reads", header: [2]string{"Allow", "GET, HEAD"}},
 		"a mistyped parameter":   {path: "status?enviroment=prod", token: "ana's", status: 400, says: "known here: env, pipeline"},
 		"a bad pattern":          {path: "status?env=[", token: "ana's", status: 400, says: "is not a pattern"},
