@@ -24,6 +24,8 @@ type Order struct {
 	Until    time.Time
 	Gate     string
 	Reason   string
+	Given    time.Time // when the person gave it; zero: not known
+	Where    string    // for the entry, such as "on a page"; "" for a comment
 }
 
 // Obeyed is what an order comes to in one environment.
@@ -53,7 +55,7 @@ func Obey(s *Snapshot, o *Observed, order Order) Obeyed {
 	if h := st.HeardOf(order.Comment, order.Index); h != nil {
 		return Obeyed{Answer: h.Answer}
 	}
-	if later := after(st, order); later != nil && order.Comment > 0 {
+	if later := after(st, order); later != nil {
 		return refused("%s: a later command (%s) has been carried out already", o.Key, later.Command)
 	}
 	next := st.Clone()
@@ -75,13 +77,18 @@ func Obey(s *Snapshot, o *Observed, order Order) Obeyed {
 	if kind == "" {
 		return refused("%s: %s", o.Key, answer)
 	}
-	next.Heard = append([]state.Heard{{Comment: order.Comment, Index: order.Index, Command: order.Do, Answer: answer, Time: s.Now}}, next.Heard...)
+	next.Heard = append([]state.Heard{{Comment: order.Comment, Index: order.Index, Command: order.Do, Answer: answer, Time: s.Now, Given: order.Given}}, next.Heard...)
 	next.Heard = next.Heard[:min(len(next.Heard), state.HeardKept)]
 	next.Sequence++
-	return Obeyed{Answer: answer, Entry: &Append{Kind: kind, State: next, Sentence: fmt.Sprintf("%s: @%s: %s", o.Key, order.By, answer)}}
+	by := "@" + order.By
+	if order.Where != "" {
+		by += " (" + order.Where + ")"
+	}
+	return Obeyed{Answer: answer, Entry: &Append{Kind: kind, State: next, Sentence: fmt.Sprintf("%s: %s: %s", o.Key, by, answer)}}
 }
 
-// after is a later command by comment about the same matter that has had its effect.
+// after is a later command about the same matter that has had its effect. Comments
+// are ordered by their ids; where a button was pressed, times have to do.
 func after(st *state.Environment, order Order) *state.Heard {
 	matter := []string{order.Do}
 	if order.Do == "hold" || order.Do == "resume" {
@@ -89,7 +96,11 @@ func after(st *state.Environment, order Order) *state.Heard {
 	}
 	for i := range st.Heard {
 		h := &st.Heard[i]
-		if h.Comment > 0 && slices.Contains(matter, h.Command) && (h.Comment > order.Comment || h.Comment == order.Comment && h.Index > order.Index) {
+		later := h.Comment > order.Comment || h.Comment == order.Comment && h.Index > order.Index
+		if h.Comment <= 0 || order.Comment <= 0 {
+			later = !h.Given.IsZero() && !order.Given.IsZero() && h.Given.After(order.Given)
+		}
+		if later && slices.Contains(matter, h.Command) {
 			return h
 		}
 	}

@@ -209,13 +209,17 @@ type Wish struct {
 	Time     time.Time `json:"time"`
 }
 
-// Heard is a comment command that has had its effect here.
+// Heard is a command that has had its effect here.
 type Heard struct {
+	// Comment is the comment's id; below zero it stands for the letter of a dispatch
+	// or of a button.
 	Comment int64     `json:"comment"`
 	Index   int       `json:"i,omitempty"` // which of the comment's commands, from 0
 	Command string    `json:"command"`
 	Answer  string    `json:"answer"` // what is answered, in a sentence
 	Time    time.Time `json:"time,omitzero"`
+	// Given is when the person gave it.
+	Given time.Time `json:"given,omitzero"`
 }
 
 // HeardKept is how many commands a ledger keeps.

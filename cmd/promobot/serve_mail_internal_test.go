@@ -120,19 +120,29 @@ func TestLettersAreSorted(t *testing.T) {
 		return queue.Letter{ID: id, Kind: kind, Body: []byte(body), At: at}
 	}
 	l := &loops{log: zerolog.Nop()}
-	comments, dispatches := l.sorted([]queue.Letter{
+	sorted := l.sorted([]queue.Letter{
 		letter("comment-9", handlers.CommentLetter, `{"comment":9}`),
 		letter("a", handlers.DispatchLetter, `{"type":"built","client_payload":{"tag":"1"}}`),
 		letter("comment-x", handlers.CommentLetter, `{"comment":"x"}`),
 		letter("b", handlers.DispatchLetter, `nothing`),
 		letter("c", "pigeon", `{}`),
+		letter("p1", handlers.PressLetter, `{"by":"ana","command":"hold prod","issue":3,"where":"page","at":"2026-02-01T00:00:00Z"}`),
+		letter("p2", handlers.PressLetter, `{"by":"bo","command":"hold","button":"hold:0123456789","where":"check run"}`),
+		letter("p3", handlers.PressLetter, `[]`),
 		letter("comment-8", handlers.CommentLetter, `{"comment":8}`),
 	})
-	if diff := cmp.Diff([]int64{9, 8}, comments); diff != "" {
+	if diff := cmp.Diff([]int64{9, 8}, sorted.comments); diff != "" {
 		t.Errorf("comments (-want +got):\n%s", diff)
 	}
 	want := []reconcile.Dispatch{{ID: "a", Type: "built", Payload: []byte(`{"tag":"1"}`), At: at}}
-	if diff := cmp.Diff(want, dispatches); diff != "" {
+	if diff := cmp.Diff(want, sorted.dispatches); diff != "" {
 		t.Errorf("dispatches (-want +got):\n%s", diff)
+	}
+	presses := []reconcile.Press{
+		{ID: "p1", By: "ana", Command: "hold prod", Issue: 3, Where: "page", At: time.Date(2026, time.February, 1, 0, 0, 0, 0, time.UTC)},
+		{ID: "p2", By: "bo", Command: "hold", Button: "hold:0123456789", Where: "check run", At: at},
+	}
+	if diff := cmp.Diff(presses, sorted.presses); diff != "" {
+		t.Errorf("presses (-want +got):\n%s", diff)
 	}
 }

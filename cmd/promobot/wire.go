@@ -209,7 +209,7 @@ func (l *loops) of(all map[int64]*loop, at handlers.Repository, login string) *l
 		App: login, Author: l.author(login), Keys: l.keys, Now: l.now, Nonce: rand.Text,
 		Concurrency: requestsAtATime, Window: l.seen.window, Conflict: l.seen.conflict,
 		Attempts: l.config.Push.Attempts, Backoff: l.config.Push.Backoff, MaxBackoff: l.config.Push.MaxBackoff,
-		Log: l.log.With().Str("repository", address).Logger(), Seen: l.see(at), Last: l.lastSeen(at),
+		Log: l.log.With().Str("repository", address).Logger(), Seen: l.see(at), Last: l.lastSeen(at), Answered: l.answered(at),
 	})}
 	all[at.ID] = fresh
 	return fresh

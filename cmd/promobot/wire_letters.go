@@ -17,41 +17,60 @@ import (
 	"github.com/promobot/promobot/state/queue"
 )
 
-// deliver has a repository's loop write into its ledgers what comments command,
-// and the versions that dispatches name. Either is tried though the other fails:
-// both are kept until both are done, and doing one twice changes nothing.
+// deliver has a repository's loop write into its ledgers what comments and presses
+// command, and the versions that dispatches name. Each is tried though another
+// fails: all are kept until all are done, and doing one twice changes nothing.
 func (l *loops) deliver(ctx context.Context, at handlers.Repository, letters []queue.Letter) error {
-	comments, dispatches := l.sorted(letters)
+	sorted := l.sorted(letters)
 	login, err := l.login(ctx)
 	if err != nil {
 		return err
 	}
 	clerk := l.of(l.clerks, at, login)
 	var failures []error
-	if len(comments) > 0 { // first: one may be a hold
-		failures = append(failures, clerk.Command(ctx, comments))
+	if len(sorted.presses) > 0 { // first, as comments: one may be a hold
+		failures = append(failures, clerk.Press(ctx, sorted.presses))
 	}
-	if len(dispatches) > 0 {
-		failures = append(failures, clerk.Accept(ctx, dispatches))
+	if len(sorted.comments) > 0 {
+		failures = append(failures, clerk.Command(ctx, sorted.comments))
+	}
+	if len(sorted.dispatches) > 0 {
+		failures = append(failures, clerk.Accept(ctx, sorted.dispatches))
 	}
 	return errors.Join(failures...)
 }
 
-// sorted reads letters: the ids of comments, and dispatches, each in the letters'
-// order. What is neither is left out.
-func (l *loops) sorted(letters []queue.Letter) (comments []int64, dispatches []reconcile.Dispatch) {
+// sortedLetters are letters by what is done with them, each in the letters' order.
+type sortedLetters struct {
+	comments   []int64 // ids
+	presses    []reconcile.Press
+	dispatches []reconcile.Dispatch
+}
+
+// sorted reads letters. What is none of them is left out.
+func (l *loops) sorted(letters []queue.Letter) (out sortedLetters) {
 	for _, letter := range letters {
 		var err error
 		switch letter.Kind {
 		case handlers.CommentLetter:
 			var comment handlers.Comment
 			if comment, err = handlers.ParseComment(letter.Body); err == nil {
-				comments = append(comments, comment.ID)
+				out.comments = append(out.comments, comment.ID)
+			}
+		case handlers.PressLetter:
+			var press handlers.Press
+			if press, err = handlers.ParsePress(letter.Body); err == nil {
+				if press.At.IsZero() {
+					press.At = letter.At
+				}
+				out.presses = append(out.presses, reconcile.Press{
+					ID: letter.ID, By: press.By, Command: press.Command, Issue: press.Issue, Button: press.Button, Where: press.Where, At: press.At,
+				})
 			}
 		case handlers.DispatchLetter:
 			var dispatch handlers.Dispatch
 			if dispatch, err = handlers.ParseDispatch(letter.Body); err == nil {
-				dispatches = append(dispatches, reconcile.Dispatch{ID: letter.ID, Type: dispatch.Type, Payload: dispatch.Payload, At: letter.At})
+				out.dispatches = append(out.dispatches, reconcile.Dispatch{ID: letter.ID, Type: dispatch.Type, Payload: dispatch.Payload, At: letter.At})
 			}
 		default:
 			err = errors.New("the kind is not known")
@@ -60,7 +79,7 @@ func (l *loops) sorted(letters []queue.Letter) (comments []int64, dispatches []r
 			l.log.Error().Err(err).Str("letter", letter.ID).Str("kind", letter.Kind).Msg("A letter that cannot be read is left out")
 		}
 	}
-	return comments, dispatches
+	return out
 }
 
 // Comments lists a repository's comments since a time.

@@ -48,6 +48,11 @@ func (l *loops) lastSeen(at handlers.Repository) func(context.Context) *view.Rep
 	}
 }
 
+// answered keeps what became of a press.
+func (l *loops) answered(at handlers.Repository) func(context.Context, view.Answer) error {
+	return func(ctx context.Context, a view.Answer) error { return l.views.Answer(ctx, at.ID, a) }
+}
+
 // gone says whether a run ended because the repository is not there any more, or
 // not for promobot.
 func gone(r reconcile.Result, err error) bool {

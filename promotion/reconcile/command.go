@@ -40,14 +40,25 @@ func (r *Reconciler) Command(ctx context.Context, comments []int64) error {
 	return errors.Join(failures...)
 }
 
-// asked is one comment on its way.
+// commented is one comment on its way; or a press, as the comment that it stands
+// for.
 type commented struct {
 	promotion.Comment
+	press    *Press // nil: a comment
 	commands []command.Command
 	who      command.Author
 	right    promotion.Permission
 	teams    map[string]bool
 	settings config.Commands
+	about    []promotion.Key // environments that its commands are about
+}
+
+// given is what was done to give it, for those who have to do it again.
+func (c *commented) given() (done, again string) {
+	if c.press != nil {
+		return "asked for", "ask again"
+	}
+	return "written", "write it again"
 }
 
 func (r *Reconciler) comment(ctx context.Context, id int64) error {
@@ -60,6 +71,11 @@ func (r *Reconciler) comment(ctx context.Context, id int64) error {
 	case c.ByApp || len(command.Parse(c.Body, nil)) == 0:
 		return nil
 	}
+	return r.carryOut(ctx, &commented{Comment: c, teams: map[string]bool{}})
+}
+
+// carryOut gives what was commanded its effect in the ledgers, and answers.
+func (r *Reconciler) carryOut(ctx context.Context, in *commented) error {
 	repo, err := r.github.Repository(ctx)
 	if err != nil {
 		return fmt.Errorf("read repository: %w", err)
@@ -68,17 +84,21 @@ func (r *Reconciler) comment(ctx context.Context, id int64) error {
 	if r.aside == nil {
 		r.aside, r.tries = map[promotion.Key]bool{}, map[promotion.Key]int{}
 	}
-	in := &commented{Comment: c, teams: map[string]bool{}}
 	for pass := range maxPasses {
 		v, err := r.observe(ctx, repo)
 		if err != nil {
 			return err
 		}
 		if pass == 0 {
-			if ignored, err := r.hear(ctx, v, in); err != nil || ignored {
+			hear := r.hear
+			if in.press != nil {
+				hear = r.hearPress
+			}
+			if ignored, err := hear(ctx, v, in); err != nil || ignored {
 				return err
 			}
 		}
+		in.about = nil
 		answer, entries, err := r.obey(ctx, v, in)
 		if err != nil {
 			return err
@@ -89,16 +109,19 @@ func (r *Reconciler) comment(ctx context.Context, id int64) error {
 		}
 		for i := range won {
 			if won[i] {
-				r.memory.obeyed[obeyedKey{id, entries[i].observed.Key}] = true
+				r.memory.obeyed[obeyedKey{in.ID, entries[i].observed.Key}] = true
 			}
 		}
 		if slices.Contains(won, false) {
 			continue
 		}
-		if wait := r.elsewhere(v.snapshot, c); wait > 0 {
+		if in.press != nil {
+			return r.answerPress(ctx, in, answer)
+		}
+		if wait := r.elsewhere(v.snapshot, in.Comment); wait > 0 {
 			return fmt.Errorf("whoever began to carry it out may be answering it; looked at again in %v", wait.Round(time.Second))
 		}
-		return r.answer(ctx, c, answer)
+		return r.answer(ctx, in.Comment, answer)
 	}
 	return promotion.ErrConflict
 }
@@ -196,7 +219,10 @@ func (r *Reconciler) obeyOne(ctx context.Context, v *view, in *commented, c comm
 	case in.Edited:
 		return deny("the comment was edited before it was read; write it again")
 	case s.Now.Sub(in.Created) > commandAge:
-		return deny("it was written more than an hour ago, at %s; write it again if it is still meant", in.Created.UTC().Format("15:04 UTC"))
+		done, again := in.given()
+		return deny("it was %s more than an hour ago, at %s; %s if it is still meant", done, in.Created.UTC().Format("15:04 UTC"), again)
+	case in.press != nil && !c.Changes():
+		return deny("`%s` goes with a comment", c.Name)
 	}
 	switch {
 	case c.Name == command.NameHelp:
@@ -216,6 +242,9 @@ func (r *Reconciler) obeyOne(ctx context.Context, v *view, in *commented, c comm
 		return deny("%s", err)
 	}
 	meant, why := meantBy(s, in.Issue, c)
+	if in.press != nil && in.press.Button != "" {
+		meant, why = pressed(s, in.press.Button)
+	}
 	if heard {
 		meant = alsoHeard(s, meant, in, c)
 	}
@@ -223,6 +252,7 @@ func (r *Reconciler) obeyOne(ctx context.Context, v *view, in *commented, c comm
 		return deny("%s", why)
 	}
 	for _, o := range meant {
+		in.about = append(in.about, o.Key)
 		why, err := r.denied(ctx, in, c, o.Config.Right)
 		if err != nil {
 			return out, nil, err
@@ -233,6 +263,7 @@ func (r *Reconciler) obeyOne(ctx context.Context, v *view, in *commented, c comm
 	}
 	order := promotion.Order{
 		Do: c.Name, By: in.Author, Comment: in.ID, Index: c.Index, Revision: cmp.Or(c.Revision, c.To), Until: until, Gate: c.Gate, Reason: c.Reason,
+		Given: in.Created, Where: in.where(),
 	}
 	if says := unconfirmed(meant, c); says != "" && !heard {
 		out.Asks = true

@@ -51,6 +51,15 @@ type GitHub interface {
 	// WorkflowRuns the newest runs of each workflow on it.
 	Deployments(ctx context.Context, commit string) ([]promotion.CheckResult, error)
 	WorkflowRuns(ctx context.Context, commit string) ([]promotion.CheckResult, error)
+	// OwnDeployments are promobot's own of an environment, newest first; of very
+	// many, the newest hundred. DeploymentState is the state of the newest status of
+	// one, "" without any. Refused where the App may not write deployments.
+	OwnDeployments(ctx context.Context, environment string) ([]promotion.Deployment, error)
+	DeploymentState(ctx context.Context, id int64) (string, error)
+	// CreateDeployment makes one, and SetDeployment writes a status: in_progress,
+	// success, failure, error or inactive. Neither changes any other deployment.
+	CreateDeployment(ctx context.Context, d promotion.Deployment) (int64, error)
+	SetDeployment(ctx context.Context, id int64, state, description, url string) error
 	// DispatchWorkflow starts a workflow, and returns the run's id where GitHub
 	// tells it; 0 where it does not. DispatchRepository sends a
 	// repository_dispatch. Neither can be repeated without another effect.

@@ -64,6 +64,9 @@ type Options struct {
 	// earlier process maybe, and nil where there is none.
 	Seen func(context.Context, display.Repository)
 	Last func(context.Context) *display.Repository
+	// Answered, when set, is told what became of a press; with an error the press is
+	// looked at again.
+	Answered func(context.Context, display.Answer) error
 }
 
 // memory is what one repository's loop knows from earlier runs. Losing it

@@ -1,8 +1,9 @@
 package view
 
-// What a person could do now. Nothing is guessed: an order that would write to the
-// ledger is tried on the snapshot, which changes nothing, and what it would answer
-// is what a page asks before it is given.
+// What a person could do now: the same choice as on check runs
+// (promotion.Applicable), and what goes with an open pull request. Whether an order
+// would be obeyed is not guessed: it is tried on the snapshot, which changes
+// nothing.
 
 import (
 	"fmt"
@@ -20,85 +21,55 @@ const word = "/promobot "
 // nobody gives the orders that are only tried: no login has such a character.
 const nobody = "\x01"
 
-// actions are what applies now, the most sensible first.
+// actions are what applies now, the most sensible first: what check runs have
+// buttons for, and what goes with an open pull request.
 func (m maker) actions(e Environment) []Action {
 	o, st := m.o, m.o.Ledger.State
-	if m.s.Repository.Archived || st == nil || o.Ledger.Problem != "" || !o.Config.Present || o.Config.Managed {
-		return nil
-	}
 	var out []Action
-	add := func(label string, c command.Command, asks string, danger bool) {
-		a := Action{Name: c.Name, Label: label, Asks: text(asks), Danger: danger}
-		if c.Name == command.NameApprove || c.Name == command.NameMerge || c.Name == command.NameCancel || c.Name == command.NameRebuild {
-			a.PullRequest = st.Promotion.PullRequest
-		} else {
-			if !m.named {
-				return
-			}
-			if c.Environment = o.Key.Environment; m.several {
-				c.Pipeline = o.Key.Pipeline
-			}
+	for _, a := range promotion.Applicable(m.s, m.d, o) {
+		c := Action{Name: a.Do, Label: a.Label, Command: a.Command, Asks: text(a.Asks), Does: text(a.Does), Danger: a.Danger, PullRequest: a.Issue, Button: a.Button}
+		if a.Issue == 0 {
+			c.Command = m.command(a.Do)
 		}
-		a.Command = strings.TrimPrefix(c.String(), word)
-		out = append(out, a)
-	}
-	try := func(do, gate string) (asks string, possible bool) {
-		done := promotion.Obey(m.s, o, promotion.Order{Do: do, By: nobody, Gate: gate})
-		return done.Answer, !done.Refused
+		out = append(out, c)
 	}
 	p := st.UnderWay()
-	opened := p != nil && p.PullRequest > 0 && p.Status == state.Opened
-	held := st.Hold != nil
-	if asks, ok := "", held || st.Failure != nil; ok {
-		if asks, ok = try(command.NameResume, ""); ok {
-			add("Resume", command.Command{Name: command.NameResume}, asks, st.Hold != nil && st.Hold.Failed != "")
+	if p == nil || p.PullRequest == 0 || p.Status != state.Opened || len(out) == 0 {
+		return out
+	}
+	add := func(label string, c command.Command, does, asks string, danger bool) {
+		out = append(out, Action{
+			Name: c.Name, Label: cut(label, mostLabel), Command: strings.TrimPrefix(c.String(), word), Does: text(does), Asks: text(asks), Danger: danger, PullRequest: p.PullRequest,
+		})
+	}
+	if o.Head != "" && o.Head != p.Head() {
+		if done := promotion.Obey(m.s, o, promotion.Order{Do: command.NameRebuild, By: nobody}); !done.Refused {
+			add("Rebuild", command.Command{Name: command.NameRebuild}, "makes the pull request anew", done.Answer, true)
 		}
 	}
-	if opened {
-		for _, g := range e.Gates {
-			if g.Name == "approval" && !g.Passed {
-				if asks, ok := try(command.NameApprove, ""); ok {
-					add("Approve", command.Command{Name: command.NameApprove}, asks, false)
-				}
-			}
+	for _, g := range e.Gates {
+		if can, _ := promotion.Passable(g.Name); !can || g.Passed || o.Config.Mode < config.Auto {
+			continue
 		}
+		add("Merge past "+g.Name, command.Command{Name: command.NameMerge, Gate: g.Name, Confirm: true}, "merges although the gate is shut",
+			fmt.Sprintf("#%d merges although %s. All other gates, and GitHub's own rules, still hold; it is recorded with your name.", p.PullRequest, g.Text), true)
 	}
-	if p == nil && o.Config.Mode > config.Observe {
-		again := e.Standing == string(promotion.Rejected) || st.Failure != nil || len(st.Floor) > 0
-		if asks, ok := try(command.NameRetry, ""); again && ok {
-			add("Try again", command.Command{Name: command.NameRetry}, asks, false)
-		} else if again && m.d.Offer != nil {
-			if asks, ok := try(command.NamePromote, ""); ok {
-				add("Promote", command.Command{Name: command.NamePromote}, asks, false)
-			}
-		}
-	}
-	if opened && m.o.Head != "" && m.o.Head != p.Head() {
-		if asks, ok := try(command.NameRebuild, ""); ok {
-			add("Rebuild", command.Command{Name: command.NameRebuild}, asks, true)
-		}
-	}
-	if rec := st.Landing; rec != nil && rec.Was != nil && rec.Reverts == "" && o.Config.Mode > config.Observe {
-		if asks, ok := try(command.NameRollback, ""); ok {
-			add("Roll back", command.Command{Name: command.NameRollback}, asks, true)
-		}
-	}
-	if opened {
-		for _, g := range e.Gates {
-			if can, _ := promotion.Passable(g.Name); !can || g.Passed || o.Config.Mode < config.Auto {
-				continue
-			}
-			asks := fmt.Sprintf("#%d merges although %s; all other gates, and GitHub's own rules, still hold, and this is recorded with your name", p.PullRequest, g.Text)
-			add(cut("Merge past "+g.Name, mostLabel), command.Command{Name: command.NameMerge, Gate: g.Name, Confirm: true}, asks, true)
-		}
-		if asks, ok := try(command.NameCancel, ""); ok {
-			add("Close", command.Command{Name: command.NameCancel}, asks, false)
-		}
-	}
-	if !held || st.Hold.Failed == "" && !st.Hold.Asked {
-		add("Hold", command.Command{Name: command.NameHold}, fmt.Sprintf("nothing is merged to %s by promobot until someone resumes it", o.Key.Environment), false)
+	if done := promotion.Obey(m.s, o, promotion.Order{Do: command.NameCancel, By: nobody}); !done.Refused {
+		add("Close", command.Command{Name: command.NameCancel}, "leaves this revision out", done.Answer, false)
 	}
 	return out
+}
+
+// command is a command about this environment: its name alone where its pipeline
+// cannot be named, and the button says it.
+func (m maker) command(do string) string {
+	c := command.Command{Name: do}
+	if m.named {
+		if c.Environment = m.o.Key.Environment; m.several {
+			c.Pipeline = m.o.Key.Pipeline
+		}
+	}
+	return strings.TrimPrefix(c.String(), word)
 }
 
 // mostLabel is how long GitHub lets a button's label be.

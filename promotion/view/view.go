@@ -225,6 +225,11 @@ type Action struct {
 	// PullRequest is what the command is about when it names no environment: it goes
 	// with the press as its issue.
 	PullRequest int `json:"pull_request,omitempty"`
+	// Does says in a few words what it does.
+	Does string `json:"does,omitempty"`
+	// Button goes with the press: with it, a press on a page that is out of date
+	// does nothing, since it is about what was shown there.
+	Button string `json:"button,omitempty"`
 }
 
 // Entry is one entry of an environment's ledger.
