@@ -40,6 +40,7 @@ type serverActivity struct {
 	held       heldHooks
 	scripts    scripts
 	converting map[string]conversion // Apps made of a manifest, by code
+	oauth      oauth
 }
 
 // repositoryActivity is state of one repository, guarded by Server.mu. Its

@@ -134,6 +134,7 @@ func (s *Server) appRoutes() {
 	s.handle("GET", "/users/{username}/installation", byJWT, s.getAccountInstallation)
 	s.handle("GET", "/installation/repositories", need{installation: true}, s.listInstallationRepositories)
 	s.handle("DELETE", "/installation/token", need{installation: true}, s.revokeInstallationToken)
+	s.oauthRoutes()
 	s.handle("GET", "/user", need{login: true}, s.getAuthenticatedUser)
 	s.handle("GET", "/users/{username}", need{}, s.getUser)
 }

@@ -24,6 +24,7 @@ const tokenLife = time.Hour
 type identity struct {
 	secret string
 	app    *app   // by JWT
+	client *app   // by client id and secret
 	token  *token // by token
 }
 
@@ -57,6 +58,9 @@ func (i identity) appID() int64 {
 
 // identify reads the credentials of a request.
 func (s *Server) identify(c *call) error {
+	if c.who.client = s.clientOf(c.r); c.who.client != nil {
+		return nil
+	}
 	secret, err := secretOf(c.r)
 	if err != nil || secret == "" {
 		return err
@@ -170,6 +174,12 @@ func (a *app) publicKey() *rsa.PublicKey { return &a.key.PublicKey }
 // admit settles the repository of a call and whether who may do this to it.
 func (s *Server) admit(c *call, path string) error {
 	n := c.route.need
+	if n.client {
+		if c.who.client == nil {
+			return notFound()
+		}
+		return nil
+	}
 	if n.jwt && c.who.app == nil {
 		return unauthorized("A JSON web token could not be decoded")
 	}
@@ -215,6 +225,8 @@ func (s *Server) admitToRepository(c *call, path string) error {
 		if !publicRead && (!t.reaches(r) || !t.allows(n.app)) {
 			return notForIntegration()
 		}
+	} else if !s.appMay(t, r, c.r.Method == http.MethodGet, n.app) {
+		return notForIntegration()
 	} else if role := r.visible(c.actor); role < n.role {
 		if n.role == RoleAdmin {
 			return forbidden("Must have admin rights to Repository.")
@@ -256,7 +268,7 @@ func (s *Server) maySee(who identity, r *repository) bool {
 	if t := who.token; t != nil && t.installation != nil {
 		return t.reaches(r)
 	}
-	return r.roleOf(who.actor()) >= RoleRead
+	return s.appMay(who.token, r, true, nil) && r.roleOf(who.actor()) >= RoleRead
 }
 
 // reaches tells whether an installation token is for the repository.

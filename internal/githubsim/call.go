@@ -55,6 +55,8 @@ type need struct {
 	anonymous bool
 	// jwt: only Apps, by JWT. installation: only installation tokens.
 	jwt, installation bool
+	// client: only Apps, by their client id and secret.
+	client bool
 	// write marks operations that an archived repository refuses.
 	write bool
 	// creates marks content-creating requests, which GitHub counts apart: those
@@ -101,7 +103,7 @@ type call struct {
 func (s *Server) handle(method, pattern string, n need, h handler) {
 	if method != http.MethodGet {
 		n.write = n.write || strings.HasPrefix(pattern, "/repos/{owner}/{repo}")
-		n.login = n.login || (!n.jwt && !n.anonymous)
+		n.login = n.login || (!n.jwt && !n.anonymous && !n.client)
 	}
 	s.routes.add(&route{method: method, pattern: pattern, need: n, handler: h})
 }

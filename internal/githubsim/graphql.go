@@ -131,7 +131,7 @@ func (g *graph) sees(r *repository, app ...string) bool {
 	}
 	t := g.c.who.token
 	if t == nil || t.installation == nil {
-		return true
+		return g.s.appMay(t, r, true, app)
 	}
 	return !r.private && !t.reaches(r) || t.allows(app)
 }
@@ -142,6 +142,8 @@ func (g *graph) may(r *repository, app ...string) error {
 	switch {
 	case !g.s.maySee(g.c.who, r):
 		return graphError("NOT_FOUND", "Could not resolve to a node with the global id.")
+	case !g.s.appMay(t, r, false, app):
+		return graphError("FORBIDDEN", "Resource not accessible by integration")
 	case t != nil && t.installation != nil:
 		for _, permission := range app {
 			if !t.reaches(r) || !t.allows([]string{permission}) {

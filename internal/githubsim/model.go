@@ -98,6 +98,7 @@ func (i *installation) covers(r *repository) bool {
 type token struct {
 	secret       string
 	user         *user         // of a user's token
+	app          *app          // of a user's token that an App got by signing in
 	installation *installation // of an installation token
 	permissions  map[string]string
 	repositories map[int64]struct{} // nil: all of the installation

@@ -52,7 +52,9 @@ func (w *walker) run(s step) {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	client := http.DefaultClient
-	if s.who == "app" {
+	if s.who == "client" {
+		req.SetBasicAuth(w.app.ClientID, w.app.ClientSecret)
+	} else if s.who == "app" {
 		client = w.AppClient(w.app).Client()
 	} else if token := w.tokens[s.who]; token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
@@ -94,6 +96,8 @@ func TestEveryOperationIsAsDescribed(t *testing.T) {
 		w.must(err)
 		w.tokens[login] = token
 	}
+	ritas, err := w.UserAccessToken(w.app.ID, "rita")
+	w.must(err)
 	w.must(w.CreateTeam("acme", "Release managers", "mona"))
 	w.must(w.AddRuleset("acme/shop", githubsim.Ruleset{Name: "rules", Branches: []string{"guarded"}, RequiredChecks: []string{"ci"}}))
 	w.run(step{"app", "POST", "/app/installations/$inst$/access_tokens", `{"repositories":["shop"],"permissions":{"contents":"write","metadata":"read"}}`, 201, ""})
@@ -280,6 +284,7 @@ func TestEveryOperationIsAsDescribed(t *testing.T) {
 		{"app", "GET", "/app/hook/deliveries?per_page=5", "", 200, "delivery=0.id"},
 		{"app", "GET", "/app/hook/deliveries/$delivery$", "", 200, ""},
 		{"app", "POST", "/app/hook/deliveries/$delivery$/attempts", "", 202, ""},
+		{"client", "DELETE", "/applications/" + w.app.ClientID + "/token", `{"access_token":"` + ritas + `"}`, 204, ""},
 		{"bot", "DELETE", "/installation/token", "", 204, ""},
 		{"bot", "GET", shop, "", 401, ""},
 	} {

@@ -4,8 +4,8 @@ package githubsim
 // Rules:
 //
 //   - Read-only, for everyone: whoever reaches the simulator sees all of it.
-//     Apps alone are made and installed on pages (manifests.go), which ask who
-//     one is.
+//     Apps alone are made and installed on pages (manifests.go), and the buttons
+//     of check runs pressed (checkbuttons.go), which ask who one is.
 //   - What people wrote is hostile: html/template escapes it, Markdown goes
 //     through a sanitizer, nothing runs scripts (Content-Security-Policy).
 //   - The model is copied under the mutex (pagesview.go), git runs after it.
@@ -41,7 +41,7 @@ func parsePages() map[string]*template.Template {
 		"rest":     func(message string) string { _, r, _ := strings.Cut(message, "\n"); return strings.TrimSpace(r) },
 	}
 	out := map[string]*template.Template{}
-	for _, name := range []string{"repository", "pulls", "pull", "checks", "files", "commit", "commits", "compare", "blob", "run", "issue", "release", "missing", "newapp", "app", "install"} {
+	for _, name := range []string{"repository", "pulls", "pull", "checks", "files", "commit", "commits", "compare", "blob", "run", "issue", "release", "missing", "newapp", "app", "install", "authorize"} {
 		out[name] = template.Must(template.New("layout.html").Funcs(functions).
 			ParseFS(pageFiles, "pages/layout.html", "pages/parts.html", "pages/"+name+".html"))
 	}
@@ -66,6 +66,8 @@ func (s *Server) pageHandler() http.Handler {
 	})
 	mux.HandleFunc("GET /avatars/u/{id}", s.serveAvatar)
 	s.manifestPages(mux)
+	s.oauthPages(mux)
+	mux.HandleFunc("POST /{owner}/{repo}/runs/{id}", s.pressByPage)
 	mux.HandleFunc("GET /{owner}/{repo}", s.servePage)
 	mux.HandleFunc("GET /{owner}/{repo}/{rest...}", s.servePage)
 	return mux
@@ -274,7 +276,7 @@ func (s *Server) pagePull(w http.ResponseWriter, r *http.Request, repo *repoView
 	default:
 		return errNoPage
 	}
-	s.writePage(w, http.StatusOK, name, page{Title: fmt.Sprintf("%s · #%d · %s", p.Title, n, repo.FullName), Repo: repo, Tab: "pulls", Data: p})
+	s.writeForm(w, http.StatusOK, name, page{Title: fmt.Sprintf("%s · #%d · %s", p.Title, n, repo.FullName), Repo: repo, Tab: "pulls", Data: p}, "'self'")
 	return nil
 }
 
@@ -386,7 +388,7 @@ func (s *Server) pageRun(w http.ResponseWriter, repo *repoView, rest string) err
 	if run == nil {
 		return errNoPage
 	}
-	s.writePage(w, http.StatusOK, "run", page{Title: run.Name + " · " + repo.FullName, Repo: repo, Data: run})
+	s.writeForm(w, http.StatusOK, "run", page{Title: run.Name + " · " + repo.FullName, Repo: repo, Data: run}, "'self'")
 	return nil
 }
 

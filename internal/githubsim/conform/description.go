@@ -185,6 +185,7 @@ func prepare(raw []byte) ([]byte, error) {
 	allowMergeGroup(doc)
 	listInstallations(paths)
 	addUserInstallation(paths)
+	addTokenDeletion(paths)
 	return json.Marshal(doc)
 }
 
@@ -272,6 +273,24 @@ func addUserInstallation(paths map[string]any) {
 			"name": "username", "in": "path", "required": true, "schema": map[string]any{"type": "string"},
 		}},
 		"responses": get["responses"],
+	}}
+}
+
+// addTokenDeletion adds the end of a person's token, which is asked for by an App's client id and secret, where the description
+// was cut without it ("Delete an app token").
+func addTokenDeletion(paths map[string]any) {
+	const path = "/applications/{client_id}/token"
+	if paths[path] != nil {
+		return
+	}
+	text := map[string]any{"type": "string"}
+	paths[path] = map[string]any{"delete": map[string]any{
+		"operationId": "apps/delete-token",
+		"parameters":  []any{map[string]any{"name": "client_id", "in": "path", "required": true, "schema": text}},
+		"requestBody": map[string]any{"required": true, "content": map[string]any{"application/json": map[string]any{"schema": map[string]any{
+			"type": "object", "properties": map[string]any{"access_token": text}, "required": []any{"access_token"},
+		}}}},
+		"responses": map[string]any{"204": map[string]any{"description": "Response"}},
 	}}
 }
 
