@@ -1,7 +1,7 @@
 package main
 
-// The documents' commands and files are run, so that none of them rots: every
-// line of a shell block, every YAML block.
+// What the documents name is there: links, Go files, comment commands, permissions.
+// docs_pages_internal_test.go runs their commands and reads their files.
 
 import (
 	"bytes"
@@ -21,15 +21,35 @@ import (
 	"github.com/promobot/promobot/promotion/config"
 )
 
-var documents = []string{"README.md", "docs/architecture.md", "docs/operations.md", "docs/security.md", "docs/failure.md", verificationPage}
+// documents are all pages that people have written.
+func documents(t *testing.T) []string {
+	t.Helper()
+	root, all := filepath.Join("..", ".."), []string{"README.md"}
+	err := filepath.WalkDir(filepath.Join(root, "docs"), func(at string, _ os.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(at, ".md") {
+			text, failed := os.ReadFile(at)
+			err = failed
+			if rel, _ := filepath.Rel(root, at); !bytes.HasPrefix(text, []byte("<!-- Generated ")) {
+				all = append(all, filepath.ToSlash(rel))
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
 
-var blocks = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$")
+// blocks are a page's fenced blocks: language and text. What stands behind the
+// language is the file that the block is.
+var blocks = regexp.MustCompile("(?ms)^```(\\w+)(?: [^\n]*)?\n(.*?)^```$")
 
 // documented are the lines of all blocks of a language, without comments.
 func documented(t *testing.T, language string) map[string][]string {
 	t.Helper()
 	out := map[string][]string{}
-	for _, name := range documents {
+	for _, name := range documents(t) {
 		text, err := os.ReadFile(filepath.Join("..", "..", name))
 		if err != nil {
 			t.Fatal(err)
@@ -81,62 +101,6 @@ func readmeRepository(t *testing.T) string {
 	return dir
 }
 
-// notHere are commands that other tests run, or that need what this one lacks.
-var notHere = map[string]string{
-	"go run ./cmd/promobot demo":                         "TestDemo runs it",
-	"go test ./...":                                      "this is part of it",
-	"git fetch origin 'refs/promobot/*:refs/promobot/*'": "the ledger's tests fetch so",
-	"promobot log checkout prod-eu":                      "TestLogOfARunningProgram runs it",
-}
-
-func TestDocumentedCommands(t *testing.T) {
-	dir, commands := readmeRepository(t), documented(t, "sh")
-	t.Chdir(dir)
-	ran := 0
-	for name, texts := range commands {
-		for line := range strings.SplitSeq(strings.Join(texts, ""), "\n") {
-			command, _, _ := strings.Cut(line, "#")
-			command = strings.TrimSpace(command)
-			if command == "" || notHere[command] != "" {
-				continue
-			}
-			args, ours := strings.CutPrefix(command, "promobot ")
-			if !ours {
-				t.Errorf("%s: nothing runs %q", name, command)
-				continue
-			}
-			var out bytes.Buffer
-			if code := run(t.Context(), strings.Fields(args), &out, &out); code != 0 {
-				t.Errorf("%s: %q ends with %d:\n%s", name, command, code, out.String())
-			}
-			ran++
-		}
-	}
-	if ran == 0 {
-		t.Error("no command was run")
-	}
-}
-
-// isPipelineFile tells pipeline files from other YAML on a page.
-func isPipelineFile(text string) bool { return strings.HasPrefix(text, "version: ") }
-
-func TestDocumentedPipelineFiles(t *testing.T) {
-	t.Parallel()
-	for name, texts := range documented(t, "yaml") {
-		for _, text := range texts {
-			if !isPipelineFile(text) {
-				if name != verificationPage { // whose other documents TestDocumentedVerification reads
-					t.Errorf("%s: nothing reads this:\n%s", name, text)
-				}
-				continue
-			}
-			if _, problems := config.Parse(name, []byte(text)); len(problems) > 0 {
-				t.Errorf("%s: %v", name, problems)
-			}
-		}
-	}
-}
-
 // What the pages name: links within the repository, Go files, and ledger entries.
 var (
 	linked = regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
@@ -158,7 +122,7 @@ func TestDocumentedNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range documents {
+	for _, name := range documents(t) {
 		text, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {
 			t.Fatal(err)
@@ -183,7 +147,7 @@ var commented = regexp.MustCompile("`(/promobot [^`]*)`")
 func TestDocumentedComments(t *testing.T) {
 	t.Parallel()
 	said := map[string]bool{}
-	for _, name := range documents {
+	for _, name := range documents(t) {
 		text, err := os.ReadFile(filepath.Join("..", "..", name))
 		if err != nil {
 			t.Fatal(err)
