@@ -18,6 +18,7 @@ import (
 	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/promotion/config"
 	"github.com/promobot/promobot/promotion/dryrun"
+	"github.com/promobot/promobot/promotion/guess"
 )
 
 const planHelp = `Says what commits of a repository on this machine would promote, by the same
@@ -43,14 +44,17 @@ since people made the same change by hand; how many would have been open at once
 what would have been refused; and what people changed by hand past the pipeline.
 
 The pipeline file is the one at --to, or --file, and is held to be in force at
-every commit.
+every commit. With --init it is guessed, as promobot init would write it, and why
+is said before the plan; nothing is written.
 
 --json prints one object: version (1), branch, file, from, to, commits, and
   environments  one each: pipeline, environment, mode, standing, reason, landed,
                 offered, refused, and promotion {title, merge, kinds, changes,
                 kept, then, diff}
   shared        changed files that several environments render at once
-with --replay instead of these
+with --init besides
+  init          the guess: file, reasons, doubts
+with --replay instead of environments and shared
   totals        by environment: landings, opened, moved, done_by_hand,
                 nothing_left, open, most_open, refused, held_back, and past, the
                 changes by hand that no pull request had proposed
@@ -64,7 +68,7 @@ read. A replay that met refusals ends with 0: they are its findings.`
 
 type planOptions struct {
 	repo, from, to, file, replay string
-	json, diff                   bool
+	json, diff, init             bool
 }
 
 func newPlanCommand() *cobra.Command {
@@ -78,6 +82,7 @@ func newPlanCommand() *cobra.Command {
   promobot plan --file draft.yml --diff       with a pipeline file not committed yet
   promobot plan --to env/dev                  what the newest commit of that branch promotes
   promobot plan --replay 90d                  what the last months would have been
+  promobot plan --init --replay 90d          the same with a pipeline file guessed
   promobot plan --json | jq -r '.environments[].promotion.title // empty'`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -90,6 +95,7 @@ func newPlanCommand() *cobra.Command {
 	f.StringVar(&o.to, "to", "HEAD", "look at the commits up to this `revision`")
 	f.StringVar(&o.file, "file", "", "this pipeline `file` instead of the one at --to; - for standard input")
 	f.StringVar(&o.replay, "replay", "", "go through the last `days` of history, such as 90d")
+	f.BoolVar(&o.init, "init", false, "guess the pipeline file, and say why")
 	f.BoolVar(&o.diff, "diff", false, "show each pull request's diff too")
 	f.BoolVar(&o.json, "json", false, "as JSON")
 	return c
@@ -105,6 +111,9 @@ func plan(ctx context.Context, o planOptions, stdin io.Reader, stdout, stderr io
 		if since, err = config.ParseInterval(o.replay); err != nil {
 			return usage("--replay %s: %v", printable(o.replay), err)
 		}
+	}
+	if o.init && o.file != "" {
+		return usage("--init guesses a pipeline file, --file names one: give one of them")
 	}
 	r, err := openRepository(o.repo)
 	if err != nil {
@@ -122,7 +131,22 @@ func plan(ctx context.Context, o planOptions, stdin io.Reader, stdout, stderr io
 			return err
 		}
 	}
-	if q.FileName, q.File, err = r.pipelineText(ctx, o.file, q.To, stdin); err != nil {
+	out := newPrinter(stdout)
+	var guessed *guess.Guess
+	if o.init {
+		g, err := r.guess(ctx, o.to, q.To)
+		if err != nil {
+			return err
+		}
+		if q.FileName, q.File = "guessed", g.File; g.File == nil {
+			out.nothingGuessed(g)
+			return silent()
+		}
+		guessed = &g
+		if !o.json {
+			out.beforePlan(g)
+		}
+	} else if q.FileName, q.File, err = r.pipelineText(ctx, o.file, q.To, stdin); err != nil {
 		return err
 	}
 	if q.Repository, err = r.asked(ctx, o.to, q.To); err != nil {
@@ -131,26 +155,31 @@ func plan(ctx context.Context, o planOptions, stdin io.Reader, stdout, stderr io
 	if q.Branches, err = r.otherBranches(ctx, q); err != nil {
 		return err
 	}
-	out := newPrinter(stdout)
 	if o.replay != "" {
 		p := newProgress(stderr)
 		res, err := dryrun.MakeReplay(ctx, r, q, time.Duration(since), p.show)
 		p.clear()
 		if err != nil {
-			return planFailed(out, err)
+			return planFailed(out, guessed, err)
 		}
 		if o.json {
-			return writeJSON(stdout, res)
+			return writeJSON(stdout, struct {
+				*dryrun.Replay
+				Init *guessJSON `json:"init,omitempty"`
+			}{res, asJSON(guessed)})
 		}
 		printReplay(out, res, o.replay)
 		return nil
 	}
 	res, err := dryrun.MakePlan(ctx, r, q, o.diff)
 	if err != nil {
-		return planFailed(out, err)
+		return planFailed(out, guessed, err)
 	}
 	if o.json {
-		err = writeJSON(stdout, res)
+		err = writeJSON(stdout, struct {
+			*dryrun.Plan
+			Init *guessJSON `json:"init,omitempty"`
+		}{res, asJSON(guessed)})
 	} else {
 		printPlan(out, res)
 	}
@@ -203,8 +232,13 @@ func (r *localRepository) otherBranches(ctx context.Context, q dryrun.Options) (
 	return tips, err
 }
 
-// planFailed tells a pipeline file's problems from what could not be read.
-func planFailed(out printer, err error) error {
+// planFailed tells a pipeline file's problems from what could not be read. A
+// guess stands without a plan where there is only one commit.
+func planFailed(out printer, g *guess.Guess, err error) error {
+	if g != nil && errors.Is(err, dryrun.ErrEmpty) {
+		out.line("\nThere is only one commit, so there is nothing yet that could have been promoted.")
+		return nil
+	}
 	if wrong, ok := errors.AsType[*dryrun.ProblemsError](err); ok {
 		out.printProblems(wrong.Problems)
 		return &exitError{exitWrong, wrong}

@@ -20,6 +20,7 @@ var commands = []func() *cobra.Command{
 	newValidateCommand,
 	newExplainCommand,
 	newPlanCommand,
+	newInitCommand,
 	newSetupCommand,
 	func() *cobra.Command { return newServeCommand(wire) },
 	newStatusCommand,

@@ -49,3 +49,39 @@ func (r *localRepository) uncommitted(ctx context.Context) []string {
 	}
 	return paths
 }
+
+// root is the top folder of the work tree.
+func (r *localRepository) root(ctx context.Context) (string, error) {
+	out, err := r.ask(ctx, "rev-parse", "--show-toplevel")
+	root := strings.TrimSuffix(out, "\n")
+	if err != nil || root == "" {
+		return "", unreadable("%s has no work tree to write to; --dry-run prints the file", printable(r.path))
+	}
+	return root, nil
+}
+
+// tracked are the branches that the last fetch saw at origin, by the names they
+// have there.
+func (r *localRepository) tracked(ctx context.Context) (map[string]string, error) {
+	const prefix = "refs/remotes/origin/"
+	out, err := r.ask(ctx, "for-each-ref", "--format=%(objectname) %(refname)", prefix)
+	if err != nil {
+		return nil, unreadable("%s: %w", printable(r.path), err)
+	}
+	refs := map[string]string{}
+	for line := range strings.Lines(out) {
+		id, ref, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		if branch, ok := strings.CutPrefix(ref, prefix); ok && branch != "HEAD" {
+			refs["refs/heads/"+branch] = id
+		}
+	}
+	return refs, nil
+}
+
+// ask runs a command of git that reads.
+func (r *localRepository) ask(ctx context.Context, args ...string) (string, error) {
+	c := exec.CommandContext(ctx, "git", append([]string{"-C", r.path, "--no-optional-locks"}, args...)...)
+	c.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GIT_") })
+	out, err := c.Output()
+	return string(out), err
+}
