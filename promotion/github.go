@@ -70,6 +70,16 @@ const (
 	WorkflowResult ResultKind = "workflow"
 )
 
+// Deployment is one of promobot's own deployments, which record what landed.
+type Deployment struct {
+	ID          int64 // 0 before it is created
+	Environment string
+	Commit      string // that landed
+	Promotion   string // id of the promotion that landed it
+	Description string
+	Production  bool
+}
+
 // MergeView is what only GraphQL tells of a pull request.
 type MergeView struct {
 	Head      string

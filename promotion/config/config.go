@@ -137,8 +137,10 @@ type Environment struct {
 	Batch    Batch
 	// VerifiedCommits says that GitHub makes and signs the commits.
 	VerifiedCommits bool
-	Line            int
-	Settings        []Setting
+	// Records says that what lands is recorded as GitHub deployments.
+	Records  bool
+	Line     int
+	Settings []Setting
 }
 
 // RevisionAt is a value in a file of the environment that names the revision

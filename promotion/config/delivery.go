@@ -26,6 +26,7 @@ type deliverySpec struct {
 	method   said[string]
 	newer    said[Newer]
 	verified said[bool] // commits: verified
+	records  said[bool] // deployments: record
 }
 
 var (
@@ -34,6 +35,7 @@ var (
 	methodShape  = oneOf("merge", "squash", "rebase")
 	newerShape   = convert(oneOf(string(NewerUpdates), string(NewerSupersedes), string(NewerQueues)), func(s string) Newer { return Newer(s) })
 	commitsShape = convert(oneOf("plain", "verified"), func(s string) bool { return s == "verified" })
+	recordShape  = convert(oneOf("none", "record"), func(s string) bool { return s == "record" })
 )
 
 // deliveryFields are the keys of deliverySpec for whatever holds one.
@@ -49,6 +51,8 @@ func deliveryFields[T any](in func(*T) *deliverySpec) []field[T] {
 			func(t *T) *said[Newer] { return &in(t).newer }),
 		key("commits", commitsShape, "plain", "`verified`: GitHub makes and signs the commits, as rules that want signed commits ask for; one more request each. The most particular one counts",
 			func(t *T) *said[bool] { return &in(t).verified }),
+		key("deployments", recordShape, "none", "`record`: what promobot lands is recorded as a GitHub deployment of the environment PIPELINE/ENVIRONMENT, in progress until its verdict; it asks for the permission \"Deployments: read and write\". Never evidence for verify. The most particular one counts",
+			func(t *T) *said[bool] { return &in(t).records }),
 	}
 }
 
@@ -166,6 +170,7 @@ type delivery struct {
 	method   found[string]
 	newer    found[Newer]
 	verified found[bool]
+	records  found[bool]
 	batch    found[Batch]
 }
 
@@ -177,6 +182,7 @@ func (f *File) delivery(l *layout, e *environmentLayout) delivery {
 		method:   find(levels, "method", func(c *commonSpec) said[string] { return c.method }),
 		newer:    find(levels, "newer", func(c *commonSpec) said[Newer] { return c.newer }),
 		verified: find(levels, "commits", func(c *commonSpec) said[bool] { return c.verified }),
+		records:  find(levels, "deployments", func(c *commonSpec) said[bool] { return c.records }),
 		batch: find(levels, "batch", func(c *commonSpec) said[Batch] {
 			switch c {
 			case &e.own.commonSpec:
@@ -205,7 +211,7 @@ func (f *File) settleDelivery(l *layout, e *environmentLayout, overrides []int, 
 		}
 	}
 	s.Deliver, s.Merge, s.Newer = v.deliver.or(ByPullRequest), v.merge.or(MergeByPromobot), v.newer.or(NewerUpdates)
-	s.Method, s.Batch, s.VerifiedCommits = v.method.value, v.batch.value, v.verified.value
+	s.Method, s.Batch, s.VerifiedCommits, s.Records = v.method.value, v.batch.value, v.verified.value, v.records.value
 	way := string(s.Deliver)
 	if s.Deliver == ByPush && s.Mode != Auto {
 		way = "push (pull requests as long as the mode is not auto)"
@@ -216,6 +222,7 @@ func (f *File) settleDelivery(l *layout, e *environmentLayout, overrides []int, 
 	set("newer", string(s.Newer), v.newer.line, v.newer.what)
 	set("batch", s.Batch.String(), v.batch.line, v.batch.what)
 	set("commits", map[bool]string{true: "verified", false: "plain"}[s.VerifiedCommits], v.verified.line, v.verified.what)
+	set("deployments", map[bool]string{true: "record", false: "none"}[s.Records], v.records.line, v.records.what)
 }
 
 // checkDelivery refuses ways that do not go together.

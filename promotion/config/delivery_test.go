@@ -25,9 +25,8 @@ func how(e config.Environment) travels {
 	return travels{e.Deliver, e.Merge, e.Method, e.Newer, e.Batch.String(), e.VerifiedCommits}
 }
 
-// TestDelivery checks which of the places counts where settings are said.
-func TestDelivery(t *testing.T) {
-	const usual = `version: 1
+// usual is a file with room for what is said in each of the four places.
+const usual = `version: 1
 %s
 environments:
   dev:     {verify: none}
@@ -40,6 +39,9 @@ pipelines:
     promote: {images: "*"}
     environments: {dev: {}, staging: {%s}, prod: {}}
 `
+
+// TestDelivery checks which of the places counts where settings are said.
+func TestDelivery(t *testing.T) {
 	defaults := travels{config.ByPullRequest, config.MergeByPromobot, "", config.NewerUpdates, "never", false}
 	with := func(change func(*travels)) travels {
 		w := defaults
@@ -101,6 +103,35 @@ pipelines:
 			}
 			if diff := cmp.Diff(c.prod, got["prod"]); diff != "" {
 				t.Errorf("prod:\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestRecorded checks that nothing is recorded as a deployment unless that is
+// said, and that the most particular place counts.
+func TestRecorded(t *testing.T) {
+	for name, c := range map[string]struct {
+		file, environment, pipeline, own string
+		staging, prod                    bool
+	}{
+		"nothing said":            {},
+		"all":                     {file: "deployments: record", staging: true, prod: true},
+		"an environment":          {environment: "deployments: record", staging: true},
+		"all but one":             {file: "deployments: record", environment: "deployments: none", prod: true},
+		"the pipeline's own":      {environment: "deployments: none", own: "deployments: record", staging: true},
+		"the pipeline over it":    {environment: "deployments: record", pipeline: "deployments: none"},
+		"the pipeline for itself": {pipeline: "deployments: record", staging: true, prod: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			src := fmt.Sprintf(usual, c.file, c.environment, c.pipeline, c.own)
+			pipelines := resolve(t, src, "envs/dev/kustomization.yaml", "envs/prod/kustomization.yaml", "envs/staging/kustomization.yaml")
+			got := map[string]bool{}
+			for _, e := range pipelines[0].Environments {
+				got[e.Name] = e.Records
+			}
+			if diff := cmp.Diff(map[string]bool{"dev": got["dev"], "staging": c.staging, "prod": c.prod}, got); diff != "" {
+				t.Error(diff)
 			}
 		})
 	}

@@ -158,7 +158,7 @@ func TestProblemIsOneLine(t *testing.T) {
 		t.Fatalf("problems: %v", problems)
 	}
 	_, problems = config.Parse(config.Path, []byte("version: 1\nmoed: x\n"+base[11:]))
-	want := `.github/promobot.yml:2:1: unknown key "moed" in the file; did you mean mode? known here: version, mode, limits, environments, pipelines, shared, never, checks, windows, commands, overrides, start, labels, assignees, reviewers, title, body, deliver, merge, method, newer, commits`
+	want := `.github/promobot.yml:2:1: unknown key "moed" in the file; did you mean mode? known here: version, mode, limits, environments, pipelines, shared, never, checks, windows, commands, overrides, start, labels, assignees, reviewers, title, body, deliver, merge, method, newer, commits, deployments`
 	if got := problems[0].Error(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -156,6 +156,24 @@ func (w *world) Rules(context.Context, string) (promotion.Rules, error) {
 // Checks are none.
 func (w *world) Checks(context.Context, string) ([]promotion.CheckResult, error) { return nil, nil }
 
+// OwnDeployments are none: nothing lands in a dry run.
+func (w *world) OwnDeployments(context.Context, string) ([]promotion.Deployment, error) {
+	return nil, nil
+}
+
+// DeploymentState is none.
+func (w *world) DeploymentState(context.Context, int64) (string, error) { return "", nil }
+
+// CreateDeployment is never asked.
+func (w *world) CreateDeployment(context.Context, promotion.Deployment) (int64, error) {
+	return 0, errNothingMerges
+}
+
+// SetDeployment is never asked either.
+func (w *world) SetDeployment(context.Context, int64, string, string, string) error {
+	return errNothingMerges
+}
+
 // Deployments are none: what is read is a repository's git alone.
 func (w *world) Deployments(context.Context, string) ([]promotion.CheckResult, error) {
 	return nil, nil

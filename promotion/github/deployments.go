@@ -38,6 +38,7 @@ type deployment struct {
 	SHA         string    `json:"sha"`
 	Environment string    `json:"environment"`
 	Description string    `json:"description"`
+	Production  bool      `json:"production_environment"`
 	CreatedAt   time.Time `json:"created_at"`
 	Creator     account   `json:"creator"`
 	App         *viaApp   `json:"performed_via_github_app"`

@@ -111,7 +111,7 @@ func (c *credential) explain(err error) error {
 // permissions are what promobot needs of a repository: contents, pull requests
 // and checks, to read and write, and metadata. More is asked for where it is
 // known to be granted, since asking for what is not granted is refused: statuses
-// and deployments (what speaks for a commit), actions (workflow runs, and to
+// and deployments (what speaks for a commit, and to record landings), actions (workflow runs, and to
 // start them), issues (who closed a pull request, comments on issues), members
 // (who is in a team) and workflows (promoting files under .github/workflows).
 // The merge queue is used with contents and pull requests; the App's
@@ -128,7 +128,7 @@ func (a *App) permissions(installation int64) *gh.InstallationPermissions {
 		ask     **string
 	}{
 		{granted.GetStatuses(), read, &p.Statuses},
-		{granted.GetDeployments(), read, &p.Deployments},
+		{granted.GetDeployments(), write, &p.Deployments},
 		{granted.GetMembers(), read, &p.Members},
 		{granted.GetActions(), write, &p.Actions},
 		{granted.GetIssues(), write, &p.Issues},

@@ -46,6 +46,7 @@ func (r *Reconciler) act(ctx context.Context, v *view, ds []promotion.Decision) 
 	if err == nil {
 		r.intended(entries, won)
 		r.halts(entries, won)
+		r.lands(entries, won)
 	}
 	if err != nil {
 		return true, err
@@ -100,6 +101,7 @@ func (r *Reconciler) pushGroup(ctx context.Context, v *view, g group) (won bool,
 		how = "pull_request"
 	}
 	r.window(v, how)
+	r.lands(entries, wins)
 	for i, w := range wins {
 		won = w
 		if w && len(g.more) > 0 {

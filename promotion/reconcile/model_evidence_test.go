@@ -5,6 +5,7 @@ package reconcile_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -260,6 +261,23 @@ func (w *world) checkBounded(ref string, f *state.Failure) {
 		}
 	}
 }
+
+func (r *replica) OwnDeployments(context.Context, string) ([]promotion.Deployment, error) {
+	return nil, errNotInModel
+}
+
+func (r *replica) DeploymentState(context.Context, int64) (string, error) { return "", errNotInModel }
+
+func (r *replica) CreateDeployment(context.Context, promotion.Deployment) (int64, error) {
+	return 0, errNotInModel
+}
+
+func (r *replica) SetDeployment(context.Context, int64, string, string, string) error {
+	return errNotInModel
+}
+
+// errNotInModel is of what no pipeline file of the model asks for.
+var errNotInModel = errors.New("the model records no deployments")
 
 func (r *replica) Deployments(context.Context, string) ([]promotion.CheckResult, error) {
 	return nil, nil

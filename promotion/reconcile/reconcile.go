@@ -96,6 +96,7 @@ type memory struct {
 	heard      map[int64]bool            // comments that this process was the first to react to
 	obeyed     map[obeyedKey]bool        // effects of commands that this process has written
 	told       map[string]bool           // landings that failed for good: whether people were told
+	recorded   map[string]string         // promotions that landed: what their deployment says, "" for none yet
 	intents    map[string]bool           // recoveries whose intent this process has written
 	stories    map[string]*story         // newest ledger entries for people, by ref
 }
@@ -122,6 +123,7 @@ func (m *memory) trim() {
 	trim(m.changedBy)
 	trim(m.heard)
 	trim(m.told)
+	trim(m.recorded)
 	trim(m.obeyed)
 	trim(m.resolved.owns)
 }
@@ -153,7 +155,7 @@ func New(github GitHub, git Git, o Options) *Reconciler {
 	return &Reconciler{github: github, git: git, o: o, memory: memory{
 		tips: map[string]string{}, entries: map[string]decoded{}, checks: map[checkKey]checkState{},
 		touches: map[string][]string{}, changes: map[changeKey]changed{}, problems: map[promotion.Key]problem{},
-		changedBy: map[string][]string{}, holidays: map[string][]calendar.Day{}, intents: map[string]bool{}, heard: map[int64]bool{}, told: map[string]bool{}, obeyed: map[obeyedKey]bool{},
+		changedBy: map[string][]string{}, holidays: map[string][]calendar.Day{}, intents: map[string]bool{}, heard: map[int64]bool{}, told: map[string]bool{}, recorded: map[string]string{}, obeyed: map[obeyedKey]bool{},
 		brings: map[span][]promotion.Commit{}, computed: map[string]content.Result{}, attempts: map[promotion.Key][]state.Rebuild{},
 	}}
 }
@@ -222,6 +224,14 @@ func (r *Reconciler) passes(ctx context.Context) (res Result, last *view, err er
 		if err := r.show(ctx, v, ds); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("write check runs: %w", err))
 		}
+		if limited(failed) {
+			return res, last, failed
+		}
+		again, err := r.records(ctx, v)
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("record deployments: %w", err))
+		}
+		res.Next = earlier(res.Next, again)
 		return res, last, failed
 	}
 	res.Next = r.o.Now()
