@@ -149,23 +149,25 @@ func setAside(path string, now time.Time) (string, error) {
 // load reads all views. One that cannot be read, of another version say, is left
 // out: the next look writes it anew.
 func (s *Store) load(ctx context.Context) error {
+	stored := map[int64]encoded{}
 	if err := s.each(ctx, `SELECT id, '', '', body FROM repository`, func(id int64, _ environmentKey, body []byte) {
-		s.written[id] = written{body: body, environments: map[environmentKey][]byte{}}
+		stored[id] = encoded{body: body, environments: map[environmentKey][]byte{}}
 	}); err != nil {
 		return err
 	}
 	if err := s.each(ctx, `SELECT repository, pipeline, name, body FROM environment`, func(id int64, k environmentKey, body []byte) {
-		w, known := s.written[id]
-		if !known {
-			w = written{environments: map[environmentKey][]byte{}}
-			s.written[id] = w
+		e, known := stored[id]
+		if !known { // it is taken out when the repository is written
+			e = encoded{environments: map[environmentKey][]byte{}}
+			stored[id] = e
 		}
-		w.environments[k] = body
+		e.environments[k] = body
 	}); err != nil {
 		return err
 	}
-	for id, w := range s.written {
-		if r := decode(w); r != nil && r.ID == id {
+	for id, e := range stored {
+		s.written[id] = e.sums()
+		if r := decode(e); r != nil && r.ID == id {
 			s.views[id] = r
 		}
 	}
@@ -191,7 +193,7 @@ func (s *Store) each(ctx context.Context, query string, take func(id int64, k en
 }
 
 // decode is the inverse of encode; nil for what this promobot does not read.
-func decode(w written) *view.Repository {
+func decode(w encoded) *view.Repository {
 	var r view.Repository
 	if json.Unmarshal(w.body, &r) != nil || r.Version != view.Version {
 		return nil

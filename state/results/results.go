@@ -12,8 +12,8 @@
 package results
 
 import (
-	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -42,10 +42,27 @@ type Store struct {
 	subscribers map[*subscriber]struct{}
 }
 
-// written is what the file holds of a repository.
-type written struct {
+// encoded is a view as the file holds it.
+type encoded struct {
 	body         []byte
 	environments map[environmentKey][]byte
+}
+
+// written says what the file holds of a repository, by hashes: what is the same is
+// not written again.
+type written struct {
+	body         sum
+	environments map[environmentKey]sum
+}
+
+type sum = [sha256.Size]byte
+
+func (e encoded) sums() written {
+	w := written{body: sha256.Sum256(e.body), environments: make(map[environmentKey]sum, len(e.environments))}
+	for k, body := range e.environments {
+		w.environments[k] = sha256.Sum256(body)
+	}
+	return w
 }
 
 type environmentKey struct{ pipeline, name string }
@@ -103,8 +120,8 @@ func (s *Store) Put(ctx context.Context, r view.Repository) error {
 }
 
 // encode is a view as it is written.
-func encode(r view.Repository) (written, error) {
-	w := written{environments: map[environmentKey][]byte{}}
+func encode(r view.Repository) (encoded, error) {
+	w := encoded{environments: map[environmentKey][]byte{}}
 	head := r
 	head.Pipelines = make([]view.Pipeline, len(r.Pipelines))
 	for i, p := range r.Pipelines {
@@ -129,16 +146,16 @@ func encode(r view.Repository) (written, error) {
 }
 
 // replace writes what differs from what the file holds, all or nothing.
-func (s *Store) replace(ctx context.Context, id int64, next written) error {
-	before := s.written[id]
+func (s *Store) replace(ctx context.Context, id int64, next encoded) error {
+	before, after := s.written[id], next.sums()
 	return s.write(ctx, func(tx *sql.Tx) error {
-		if !bytes.Equal(before.body, next.body) {
+		if before.body != after.body {
 			if _, err := tx.ExecContext(ctx, `INSERT INTO repository (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body`, id, next.body); err != nil {
 				return err
 			}
 		}
 		for k, body := range next.environments {
-			if bytes.Equal(before.environments[k], body) {
+			if before.environments[k] == after.environments[k] {
 				continue
 			}
 			if _, err := tx.ExecContext(ctx, `INSERT INTO environment (repository, pipeline, name, body) VALUES (?, ?, ?, ?)
@@ -155,7 +172,7 @@ func (s *Store) replace(ctx context.Context, id int64, next written) error {
 			}
 		}
 		return nil
-	}, func() { s.written[id] = next })
+	}, func() { s.written[id] = after })
 }
 
 // write runs a transaction; stored is called once it is.
