@@ -22,6 +22,7 @@ type Made struct {
 	ID            int64
 	Slug, Name    string
 	Owner         string // login
+	Public        string // promobot's public URL, as it was asked for
 	Page          string // the App's own, for people
 	Key           string // PEM
 	WebhookSecret string
@@ -100,7 +101,7 @@ func convert(ctx context.Context, client *http.Client, from order, code string) 
 		owner = got.Owner.Slug
 	}
 	return Made{
-		Place: from.place, ID: got.ID, Slug: got.Slug, Name: got.Name, Owner: owner, Page: got.Page, Key: got.Key,
+		Place: from.place, ID: got.ID, Slug: got.Slug, Name: got.Name, Owner: owner, Public: from.public, Page: got.Page, Key: got.Key,
 		WebhookSecret: got.WebhookSecret, ClientID: got.ClientID, ClientSecret: got.ClientSecret,
 	}, nil
 }

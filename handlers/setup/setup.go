@@ -77,8 +77,8 @@ type Flow struct {
 
 // order is an App that was asked for, by the state that was sent.
 type order struct {
-	place        registration.Place
-	organization string
+	place  registration.Place
+	public string
 }
 
 // maxOrders bounds how often the form is sent in one set-up.
@@ -153,7 +153,7 @@ func (f *Flow) order(a Answers) (address string, manifest []byte, wrong map[stri
 		wrong["name"] = "This was sent very often; start `promobot setup` again."
 		return "", nil, wrong
 	}
-	f.waiting[state] = order{place, a.Organization}
+	f.waiting[state] = order{place, public}
 	return place.NewAppURL(a.Organization, state), manifest, nil
 }
 

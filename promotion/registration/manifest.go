@@ -16,7 +16,7 @@ const LongestName = 34
 // Paths that promobot serves below its public URL.
 const (
 	HookPath     = "/api/github/hook"
-	CallbackPath = "/api/github/auth"
+	CallbackPath = "/login/callback"
 )
 
 // App is what a manifest is made of.
@@ -95,13 +95,13 @@ func Loopback(host string) bool {
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
-// ParsePublic reads promobot's public URL: https, without a query; GitHub does
+// ParsePublic reads promobot's public URL: https, without a path; GitHub does
 // not reach this machine itself, except one that runs here.
 func ParsePublic(text string, place Place) (string, error) {
 	text = strings.TrimRight(strings.TrimSpace(text), "/")
 	u, err := url.Parse(text)
-	if text == "" || err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return "", errors.New("write the URL at which GitHub will reach promobot, such as https://promobot.example.com")
+	if text == "" || err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "" {
+		return "", errors.New("write the URL at which GitHub will reach promobot, without a path, such as https://promobot.example.com")
 	}
 	if u.Scheme == "https" {
 		return text, nil

@@ -87,7 +87,7 @@ func TestManifest(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got.URL != "https://p.example/" || got.Hook.URL != "https://p.example/api/github/hook" || got.Public ||
-		!slices.Equal(got.Callbacks, []string{"https://p.example/api/github/auth"}) || got.Redirect != "http://127.0.0.1:1/made" {
+		!slices.Equal(got.Callbacks, []string{"https://p.example/login/callback"}) || got.Redirect != "http://127.0.0.1:1/made" {
 		t.Errorf("the manifest is %s", text)
 	}
 	if diff := cmp.Diff(granted(), got.Permissions); diff != "" {
@@ -133,7 +133,7 @@ func TestPublicURL(t *testing.T) {
 		want       string
 	}{
 		{"https", "https://promobot.example.com/", public, "https://promobot.example.com"},
-		{"with a path", "https://example.com/promobot", public, "https://example.com/promobot"},
+		{"with a path", "https://example.com/promobot", public, ""},
 		{"http", "http://promobot.example.com", public, ""},
 		{"http to here, of a GitHub elsewhere", "http://127.0.0.1:8080", public, ""},
 		{"http to here, of a GitHub here", "http://127.0.0.1:8080", local, "http://127.0.0.1:8080"},
