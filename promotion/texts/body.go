@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/promobot/promobot/promotion/calendar"
+	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/promotion/config"
 	"github.com/promobot/promobot/promotion/content"
 	"github.com/promobot/promobot/state"
@@ -117,9 +117,11 @@ func fromLine(p Promotion, setting string) string {
 }
 
 // lineOf is a link to a line of the pipeline file.
-func lineOf(p Promotion, line int) string {
-	return link(fmt.Sprintf("line %d of `%s`", line, config.Path), p.Repository,
-		fmt.Sprintf("/blob/%s/%s#L%d", escapePath(p.Repository.DefaultBranch), config.Path, line))
+func lineOf(p Promotion, line int) string { return fileLine(p.Repository, line) }
+
+func fileLine(r promotion.Repository, line int) string {
+	return link(fmt.Sprintf("line %d of `%s`", line, config.Path), r,
+		fmt.Sprintf("/blob/%s/%s#L%d", escapePath(r.DefaultBranch), config.Path, line))
 }
 
 // needPerson are the kinds of change that do not merge by themselves here.
@@ -157,9 +159,9 @@ func merger(p Promotion) string {
 	case mode(p) == config.Auto && p.Config.Merge == config.MergeByGitHub:
 		return "by GitHub's auto-merge, to which promobot leaves it" + when(p) + ": as soon as the rules of " + base + " are met."
 	case mode(p) == config.Auto && p.Config.Merge == config.MergeByQueue:
-		return "by the merge queue of " + base + ", into which promobot puts it" + when(p) + " as soon as the branch's rules are met."
+		return "by the merge queue of " + base + ", into which promobot puts it" + when(p) + ", as soon as the branch's rules are met."
 	case mode(p) == config.Auto:
-		return "by promobot" + when(p) + " when GitHub allows it: as soon as the rules of " + base + " and every check on it are met."
+		return "by promobot" + when(p) + ", as soon as the rules of " + base + " and every check on it are met."
 	case mode(p) == config.Observe:
 		return "when a person merges it. promobot only observes here (`mode: observe`" + fromLine(p, "mode") + " now)."
 	}
@@ -167,42 +169,6 @@ func merger(p Promotion) string {
 		return "when a person merges it. promobot does not merge rollbacks here (`rollback: propose`" + strings.TrimSuffix(fromLine(p, "rollback"), ",") + ")."
 	}
 	return "when a person merges it. promobot proposes here and does not merge (`mode: propose`" + strings.TrimSuffix(fromLine(p, "mode"), ",") + ")."
-}
-
-// when names the windows and the approval that a promotion has to wait for.
-func when(p Promotion) string {
-	if p.rollsBack() {
-		return ""
-	}
-	var parts []string
-	for _, w := range p.Config.Windows {
-		s := "window " + code(cut(w.Name, mostName))
-		var opens []string
-		if len(w.Allow) > 0 {
-			opens = append(opens, inline(cut(calendar.Text(w.Allow), mostName)))
-		}
-		if len(w.Block) > 0 {
-			opens = append(opens, "not "+inline(cut(calendar.Text(w.Block), mostName)))
-		}
-		if w.Zone != nil {
-			opens = append(opens, inline(w.Zone.String()))
-		}
-		if w.Line > 0 {
-			opens = append(opens, lineOf(p, w.Line))
-		}
-		if len(opens) > 0 {
-			s += " (" + strings.Join(opens, ", ") + ")"
-		}
-		parts = append(parts, s)
-	}
-	s := ""
-	if len(parts) > 0 {
-		s = " within " + strings.Join(parts, " and ")
-	}
-	if p.Config.Approval {
-		s += " after a person's `/promobot approve`"
-	}
-	return s
 }
 
 // branch is the base branch where it is not the default one.

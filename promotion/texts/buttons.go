@@ -50,10 +50,11 @@ func headButtons(p Promotion) []Button {
 	return chosen(cs)
 }
 
-// revisionButtons are those of the check run on a revision: what is urgent first,
-// then what is furthest along. Among several pipelines only the urgent ones.
+// revisionButtons are those of the check run on a revision: what is urgent first;
+// then in turn what takes it back, where it is furthest along, and what stops it
+// where it comes next. Among several pipelines only the urgent ones.
 func revisionButtons(ps []RevisionPipeline) []Button {
-	var urgent, other []candidate
+	var urgent, back, hold []candidate
 	steps := 0
 	for _, p := range ps {
 		steps += len(p.Steps)
@@ -67,13 +68,19 @@ func revisionButtons(ps []RevisionPipeline) []Button {
 				case a.Do == promotion.DoApprove: // of a pull request, which has its own check run
 				case a.Urgent:
 					urgent = append(urgent, c)
-				case len(ps) == 1:
-					other = append(other, c)
+				case len(ps) > 1:
+				case a.Do == promotion.DoRollback:
+					back = append(back, c)
+				case !s.Carries:
+					hold = slices.Insert(hold, 0, c)
 				}
 			}
 		}
 	}
-	all := append(urgent, other...)
+	all := urgent
+	for i := range max(len(back), len(hold)) {
+		all = append(all, slices.Concat(back[min(i, len(back)):min(i+1, len(back))], hold[min(i, len(hold)):min(i+1, len(hold))])...)
+	}
 	for i := range all {
 		all[i].alone = steps == 1
 	}

@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/promotion/calendar"
@@ -75,6 +74,32 @@ func shut(p Promotion) (promotion.Gate, bool) {
 	return promotion.Gate{}, false
 }
 
+// person is the first shut gate that asks a person for something; nil: none does.
+func person(p Promotion) *promotion.Gate {
+	for i, g := range p.Decision.Gates {
+		if asks(g) {
+			return &p.Decision.Gates[i]
+		}
+	}
+	return nil
+}
+
+// asks says whether a shut gate asks a person for something.
+func asks(g promotion.Gate) bool {
+	return !g.Passed && !g.Waits && slices.Contains([]string{"approval", "kinds", "label", "window", "hold", "review"}, g.Name)
+}
+
+// until is when the gates that only wait let a promotion through, as far as that
+// is known: the last of them, with its gate.
+func until(p Promotion) (last promotion.Gate) {
+	for _, g := range p.Decision.Gates {
+		if !g.Passed && g.Waits && g.Until.After(last.Until) {
+			last = g
+		}
+	}
+	return last
+}
+
 // headline is the check's title and its conclusion.
 func headline(p Promotion) (title, conclusion string) {
 	d := p.Decision
@@ -97,6 +122,9 @@ func headline(p Promotion) (title, conclusion string) {
 		return "Nothing is waited for: promobot merges", success
 	case d.Standing == promotion.Proposed && waits && g.Name != "kinds":
 		return waitsFor(p, g), neutral
+	case waits && g.Waits && person(p) != nil:
+		// Who is asked need not wait for the clock.
+		return waitsFor(p, *person(p)) + "; then " + lower(strings.TrimPrefix(waitsFor(p, g), "Waits for ")), neutral
 	case d.Standing == promotion.Proposed && len(needPerson(p)) > 0:
 		return "Waits for a person to merge: changes of kind " + strings.Join(needPerson(p), ", "), neutral
 	case d.Standing == promotion.Proposed:
@@ -117,15 +145,7 @@ func headline(p Promotion) (title, conclusion string) {
 func waitsFor(p Promotion, g promotion.Gate) string {
 	switch {
 	case g.Name == "window" && !g.Until.IsZero():
-		zone := time.UTC
-		if p.Config != nil {
-			for _, w := range p.Config.Windows {
-				if w.Line == g.Line && w.Zone != nil {
-					zone = w.Zone
-				}
-			}
-		}
-		return "Waits for window: " + calendar.Describe(g.Until, p.State.Claimed, zone)
+		return "Waits for window: " + calendar.Describe(g.Until, p.State.Claimed, zoneOf(p.Config, g))
 	case g.Name == "soak" && !g.Until.IsZero():
 		return "Waits for what soaks in " + environment(p) + ": until " + clock(g.Until)
 	case g.Name == "approval" && p.State.Approval == nil:
@@ -195,14 +215,35 @@ func next(p Promotion, room int) string {
 		return upper(said(d.Reason, p.Repository, p.State.PullRequest)) + "."
 	case d.Standing == promotion.Merging:
 		return "Nothing to do for you. promobot merges " + head + " now."
-	case d.Standing == promotion.Proposed && mode(p) == config.Auto && len(needPerson(p)) == 0 && len(d.Gates) > 0:
-		return "promobot merges exactly " + head + " once every line below is ✓. A line marked ◷ asks for a person."
+	case mode(p) == config.Auto && len(d.Gates) > 0 && (d.Standing != promotion.Proposed || len(needPerson(p)) == 0):
+		return nextMerge(p, head)
 	case d.Standing == promotion.Proposed:
 		return "promobot does not merge this one. Merge it when you agree; promobot sees it by itself, whatever merge method you use."
-	case mode(p) == config.Auto && len(d.Gates) > 0:
-		return "promobot merges exactly " + head + " once every line below is ✓. Nothing to do for you, unless a line marked ◷ asks for it."
 	}
 	return "Nothing to do for you: " + said(d.Reason, p.Repository, p.State.PullRequest) + "."
+}
+
+// nextMerge says from when on promobot merges, and whether it asks a person first.
+func nextMerge(p Promotion, head string) string {
+	s := "promobot merges exactly " + head
+	if g := until(p); !g.Until.IsZero() {
+		s += ", " + inline(calendar.Describe(g.Until, p.State.Claimed, zoneOf(p.Config, g))) + " at the earliest,"
+	}
+	s += " once every line below is ✓."
+	g := person(p)
+	if g == nil {
+		for _, other := range p.Decision.Gates {
+			if !other.Passed && !other.Waits {
+				return s + " Nothing to do for you, unless a line marked ◷ asks for it."
+			}
+		}
+		return "Nothing to do for you. " + s
+	}
+	why := said(g.Text, p.Repository, p.State.PullRequest)
+	if g.Name == "hold" {
+		return upper(why) + ". " + s
+	}
+	return "**A person is asked:** " + why + ". " + s
 }
 
 // gateList is every gate, open or shut, with the line of the pipeline file.

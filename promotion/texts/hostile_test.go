@@ -74,7 +74,10 @@ func told(s string) map[string]string {
 	one.Pipelines[0].Pipeline.Key = s
 	for i := range one.Pipelines[0].Steps {
 		one.Pipelines[0].Steps[i].Reason = "x " + s
+		one.Pipelines[0].Steps[i].Actions = []promotion.Applies{{Do: "retry", Label: "Retry", Does: "x" + s, Urgent: true, Button: "retry:0"}}
+		one.Pipelines[0].Steps[i].Waits = &promotion.Gate{Name: "approval", Text: s}
 	}
+	p.Actions = []promotion.Applies{{Do: "hold", Label: "Hold", Does: "x" + s, Button: "hold:0"}}
 	more := services(3, func(_ int, step *texts.Step) {
 		step.Reason = "x " + s
 		if step.Environment == "prod" {
@@ -206,6 +209,25 @@ func checkHostile(t *testing.T, s string) {
 	}
 	checkPlain(t, s)
 	checkPlainWays(t, s)
+	checkButtons(t, s)
+}
+
+// checkButtons holds the buttons of services and environments with the same names.
+func checkButtons(t *testing.T, s string) {
+	t.Helper()
+	r := services(2, func(_ int, step *texts.Step) {
+		step.Environment = s
+		step.Actions = []promotion.Applies{{Do: "retry", Label: "Retry", Does: s + ".", Urgent: true, Button: "retry:0"}}
+	})
+	r.Pipelines[0].Pipeline.Title = s
+	one := texts.Revision{Repository: repository, Commit: id(1), Pipelines: r.Pipelines[:1]}
+	for _, b := range slices.Concat(texts.RevisionCheck(r).Buttons, texts.RevisionCheck(one).Buttons) {
+		for most, said := range map[int]string{20: b.Label, 40: b.Does} {
+			if m := noticed.FindString(said); m != "" || utf8.RuneCountInString(said) > most || said == "" || strings.ContainsFunc(said, unicode.IsControl) {
+				t.Errorf("a button says %q, with %q", said, m)
+			}
+		}
+	}
 }
 
 // checkPlain holds titles and git messages against the same names.

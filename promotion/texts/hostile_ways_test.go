@@ -40,6 +40,7 @@ func hostileBranches(s string) texts.Promotion {
 	p.State.URL, p.State.Branch, p.State.Read = s, s, s
 	p.State.Attempts[0].Why = "x " + s
 	p.Config.Windows[0].Name = s
+	p.Config.Windows[0].Holidays, p.Shut = "x"+s, map[string]string{"x" + s: "x" + s}
 	p.Verdict.Reason = s
 	p.Verdict.Evidence = []state.Evidence{
 		{Name: s, Outcome: "success", URL: s, Text: s},

@@ -322,6 +322,12 @@ func each[T any](items []T, most int, separator string, write func(T) string) st
 	return strings.Join(out, separator)
 }
 
+// lower goes on with a sentence.
+func lower(s string) string {
+	r, size := utf8.DecodeRuneInString(s)
+	return string(unicode.ToLower(r)) + s[size:]
+}
+
 // upper begins a sentence.
 func upper(s string) string {
 	r, size := utf8.DecodeRuneInString(s)

@@ -121,7 +121,9 @@ func oneTitle(p RevisionPipeline) string {
 		symbol, text := s.words()
 		switch s.reach() {
 		case off:
-			continue
+			if s.Passed {
+				parts = append(parts, plain(s.Environment)+" passed over")
+			}
 		case done:
 			parts = append(parts, plain(s.Environment)+" "+symbol)
 		case broken:
@@ -156,6 +158,15 @@ func titled(prefix string, parts []string) string {
 type tally struct {
 	environment string
 	n           [broken + 1]int
+	next        *Step // that of those in a window's wait that opens first
+}
+
+// soonest is when the first of those that wait for a window goes on.
+func (t tally) soonest() string {
+	if t.next == nil {
+		return ""
+	}
+	return t.next.waits()
 }
 
 func tallies(ps []RevisionPipeline) []tally {
@@ -168,6 +179,9 @@ func tallies(ps []RevisionPipeline) []tally {
 				ts = append(ts, tally{environment: s.Environment})
 			}
 			ts[i].n[s.reach()]++
+			if g := s.Waits; s.reach() == waiting && g != nil && g.Name == "window" && !g.Until.IsZero() && (ts[i].next == nil || g.Until.Before(ts[i].next.Waits.Until)) {
+				ts[i].next = &s
+			}
 		}
 	}
 	return ts
@@ -198,7 +212,11 @@ func manyTitle(ps []RevisionPipeline) string {
 			text  string
 		}{{done, "✓"}, {waiting, "wait"}, {called, "left to people"}, {broken, "✗ stopped"}} {
 			if t.n[c.reach] > 0 {
-				counts = append(counts, fmt.Sprintf("%d %s", t.n[c.reach], c.text))
+				text := c.text
+				if soonest := t.soonest(); c.reach == waiting && soonest != "" {
+					text += " (next " + soonest + ")"
+				}
+				counts = append(counts, fmt.Sprintf("%d %s", t.n[c.reach], text))
 			}
 		}
 		if len(counts) > 0 {
@@ -217,18 +235,36 @@ func revisionIntro(r Revision, ps []RevisionPipeline) string {
 	} else {
 		s += fmt.Sprintf(" in %d %s", len(ps), named(noun(ps)))
 	}
-	underWay := slices.ContainsFunc(tallies(ps), func(t tally) bool { return t.n[waiting] > 0 })
+	underWay, passed := slices.ContainsFunc(tallies(ps), func(t tally) bool { return t.n[waiting] > 0 }), false
+	var people []string // who are waited for, by environment
+	for _, p := range ps {
+		for _, st := range p.Steps {
+			passed = passed || st.Passed && !st.Carries
+			if st.reach() != waiting || st.PullRequest == 0 || st.Standing != promotion.Proposed && (st.Waits == nil || !asks(*st.Waits)) {
+				continue
+			}
+			where := named(st.Environment)
+			if len(ps) > 1 {
+				where = named(pipelineName(p.Pipeline)) + " in " + where
+			}
+			people = append(people, pull(r.Repository, st.PullRequest)+" to "+where)
+		}
+	}
 	switch c := conclude(ps); {
 	case c == failure:
-		s += ". A person is needed where it says ✗."
+		s += ". **A person is needed** where it says ✗."
+	case len(people) > 0:
+		s += ". **A person is asked** about " + listed(people, mostEvidence, ", ") + "; the rest goes on by itself."
+	case c == success && passed:
+		s += ". It goes no further: something newer has taken its place."
 	case c == success:
 		s += ": everywhere on its way."
 	case underWay:
-		s += ". It goes on by itself, or when the pull request named here is merged."
+		s += ". Nothing to do for you: it goes on by itself."
 	default:
 		s += ". It goes no further; something newer may."
 	}
-	return s + " Times are UTC."
+	return s + " Times are UTC where no zone is named."
 }
 
 // stepTable has one row for each environment.
@@ -256,7 +292,9 @@ func stepTable(repo promotion.Repository, steps []Step, room int) string {
 		why := accounts(repo, s)
 		switch {
 		case s.Reason != "" && s.Hold == nil: // else the hold says so
-			why = append(why, said(s.Reason, repo, s.PullRequest))
+			why = append(why, said(s.Reason, repo, s.PullRequest)+onLine(repo, s))
+		case s.Verification != nil && s.Verification.Verdict == nil && s.Line > 0 && len(why) > 0:
+			why[0] += onLine(repo, s)
 		case len(s.Attempts) > 0:
 			why = append(why, attempts(repo, s.Attempts))
 		case len(why) == 0:
@@ -265,6 +303,14 @@ func stepTable(repo promotion.Repository, steps []Step, room int) string {
 		fmt.Fprintf(&b, "\n| %s | %s | %s | %s | %s |", named(s.Environment), stands, since, number, strings.Join(why, "; "))
 	}
 	return b.String()
+}
+
+// onLine names the line of the pipeline file that a step waits for; "" for none.
+func onLine(repo promotion.Repository, s Step) string {
+	if s.Line == 0 {
+		return ""
+	}
+	return " (" + fileLine(repo, s.Line) + ")"
 }
 
 // attempts says how often something was tried before, and why not with success

@@ -228,7 +228,7 @@ func verifications() map[string]struct {
 			s.Verification = &promotion.Verification{Verdict: &state.Verdict{
 				Landing: id(200), Outcome: state.Verified, Reason: "after 3h check slo/checkout has not reported yet, and on_timeout is pass", Time: tuesday.Add(3 * time.Hour),
 			}}
-			p.Standing, p.PullRequest, p.Reason = promotion.Waiting, 301, "#301: window office: Mon 09:00 Europe/Berlin (Tue 17:45 is outside Mon-Thu 09:00-16:00)"
+			p.Standing, p.PullRequest, p.Reason = promotion.Waiting, 301, "#301: window office: Mon 09:00 Europe/Berlin (outside Mon-Thu 09:00-16:00)"
 		}), "neutral"},
 		"failed":       {onTheWay(fails), "failure"},
 		"rolling-back": {onTheWay(rolls), "failure"},

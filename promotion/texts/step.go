@@ -29,6 +29,8 @@ func (s Step) reach() reach {
 	switch {
 	case proven:
 		return r
+	case s.Passed && !s.Carries:
+		return off
 	case s.heldByPerson() && !s.Carries:
 		return called
 	case s.Standing == promotion.Stopped && !s.heldByPerson():
@@ -57,6 +59,9 @@ func (s Step) words() (symbol, text string) {
 	case broken:
 		return "✗", "stopped"
 	case off:
+		if s.Passed {
+			return none, "passed over"
+		}
 		return none, "not there"
 	case called:
 		if s.Standing == promotion.Rejected {
@@ -65,7 +70,9 @@ func (s Step) words() (symbol, text string) {
 		return "◷", "would be promoted"
 	case waiting:
 	}
-	switch {
+	switch text := s.waits(); {
+	case text != "":
+		return "◷", text
 	case s.Standing == promotion.Proposed:
 		return "◷", "waits for a person"
 	case s.Standing == promotion.Merging:
@@ -74,6 +81,34 @@ func (s Step) words() (symbol, text string) {
 		return "◷", "not yet"
 	}
 	return "◷", "waits"
+}
+
+// waits is what a step's gate waits for, at a glance and not escaped: the time
+// alone where there is one. "" where it says nothing better than the standing.
+func (s Step) waits() string {
+	g := s.Waits
+	switch {
+	case g == nil || g.Passed || s.Carries:
+	case g.Name == "window" && !g.Until.IsZero():
+		return glance(g.Until, s.Asked, s.Zone)
+	case g.Name == "soak" && !g.Until.IsZero():
+		return "after what soaks there, " + clock(g.Until)
+	case g.Name == "window":
+		return "its window cannot be judged"
+	case g.Name == "approval":
+		return "waits for approval"
+	case g.Name == "review":
+		return "waits for a review"
+	case g.Name == "checks":
+		return "waits for checks"
+	case g.Name == "queue":
+		return "in the merge queue"
+	case g.Name == "hold" && !g.Until.IsZero():
+		return "held until " + clock(g.Until)
+	case g.Name == "hold":
+		return "held"
+	}
+	return ""
 }
 
 // verdict is the outcome of a step's verification; nil while there is none.

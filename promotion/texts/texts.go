@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/calendar"
 	"github.com/promobot/promobot/promotion/config"
 	"github.com/promobot/promobot/state"
 )
@@ -37,6 +38,10 @@ type Promotion struct {
 	Rollback Rollback
 	// Actions are the commands that apply to the environment now.
 	Actions []promotion.Applies
+	// Holidays are what the files say that windows name, by path; Shut says why one
+	// could not be read.
+	Holidays map[string][]calendar.Day
+	Shut     map[string]string
 }
 
 // Rollback is what the texts of a rollback say beside the promotion itself. What
@@ -89,6 +94,15 @@ type Step struct {
 	// Actions are the commands that apply to the environment now and are about
 	// the revision.
 	Actions []promotion.Applies
+	// Waits is the first gate that keeps the revision from landing there; nil:
+	// none is known. Zone is its clock's, Asked since when it is waited for.
+	Waits *promotion.Gate
+	Zone  *time.Location
+	Asked time.Time
+	// Line of the pipeline file says what is waited for; 0: none does.
+	Line int
+	// Passed says that the environment has taken something newer instead.
+	Passed bool
 }
 
 // Check is a check run's text: title, summary and text within GitHub's limits
