@@ -15,7 +15,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -93,7 +92,7 @@ type reader struct {
 	t                       *testing.T
 	page, bin, server, repo string
 	commits                 int
-	pending                 bool // files that are not committed
+	pending                 []string // files that are not committed
 }
 
 func (r *reader) errorf(b pageBlock, format string, args ...any) {
@@ -176,18 +175,21 @@ func (r *reader) write(b pageBlock) {
 	}
 	r.open()
 	r.must(writeFiles(r.repo, map[string]string{b.file: b.text}))
-	r.pending = true
+	r.pending = append(r.pending, b.file)
 }
 
 // commit commits the files that the page has told so far.
 func (r *reader) commit() {
 	r.t.Helper()
 	r.open()
-	if !r.pending {
+	if len(r.pending) == 0 {
 		return
 	}
-	r.pending = false
-	out, err := r.run("git add -A && git commit -q --allow-empty -m 'as the page says'")
+	message := "change " + strings.Join(r.pending, ", ")
+	if r.pending = nil; r.commits < 2 {
+		message = "begin"
+	}
+	out, err := r.run("git add -A && git commit -q -m '" + message + "'")
 	if err != nil {
 		r.t.Fatalf("%s: %v\n%s", r.page, err, out)
 	}
@@ -253,9 +255,9 @@ func (r *reader) commands(b pageBlock) {
 			continue
 		}
 		out, err := r.run(s.command)
-		_, ended := errors.AsType[*exec.ExitError](err)
+		r.t.Logf("$ %s\n%s", s.command, out)
 		switch {
-		case err != nil && (b.language == "sh" || !ended):
+		case err != nil:
 			r.errorf(b, "%q: %v\n%s", s.command, err, out)
 		case b.language == "console" && !printed(s.prints, out):
 			r.errorf(b, "%q prints\n%s\nand the page says\n%s", s.command, out, s.prints)
