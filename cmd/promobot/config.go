@@ -28,6 +28,7 @@ type Config struct {
 	Git           GitConfig     `key:"git"`
 	Push          PushConfig    `key:"push"`
 	Limits        LimitsConfig  `key:"limits"`
+	Pages         PagesConfig   `key:"pages"`
 	Log           LogConfig     `key:"log"`
 
 	Notifications []NotificationConfig // a list, read by readNotifications
@@ -35,7 +36,8 @@ type Config struct {
 
 // ServerConfig is where the program listens.
 type ServerConfig struct {
-	Address string `key:"address"` // host:port to listen on
+	Address   string `key:"address"`    // host:port to listen on
+	PublicURL string `key:"public_url"` // where people reach it, without a path; "": nowhere
 }
 
 // GitHubConfig is which GitHub, and which App there.
@@ -77,6 +79,15 @@ type LimitsConfig struct {
 	WritesPerMinute int `key:"writes_per_minute"` // API requests that create content, per installation
 	PushesPerMinute int `key:"pushes_per_minute"` // git pushes, per repository
 }
+
+// PagesConfig is the App's sign-in, without which nobody is shown anything.
+type PagesConfig struct {
+	ClientID     string `key:"client_id"`
+	ClientSecret Secret `key:"client_secret"`
+}
+
+// on says whether there are pages.
+func (c PagesConfig) on() bool { return c.ClientID != "" }
 
 // LogConfig is what the log holds.
 type LogConfig struct {

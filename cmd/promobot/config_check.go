@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"net"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ func (l *loader) check() {
 	c := &l.config
 	l.checkServer(c.Server)
 	l.checkGitHub(&c.GitHub)
+	l.checkPages(c)
 	if c.DataDir == "" {
 		l.problem(l.where("data_dir"), "data_dir is empty; name a folder that promobot may write to")
 	}
@@ -61,6 +63,30 @@ func (l *loader) checkServer(c ServerConfig) {
 		l.problem(l.where("server.address"), "server.address: %q is not an address to listen on; write host:port, or :port for all interfaces", c.Address)
 	}
 }
+
+// checkPages takes all that sign-in needs, or nothing.
+func (l *loader) checkPages(c *Config) {
+	if public := c.Server.PublicURL; public != "" && l.checkURL("server.public_url", public) {
+		if u, err := url.Parse(public); err == nil && strings.Trim(u.Path, "/") != "" {
+			l.problem(l.where("server.public_url"), "server.public_url: remove the path %s; promobot answers at a host's root", u.Path)
+		}
+	}
+	id, secret := c.Pages.ClientID, c.Pages.ClientSecret.Reveal()
+	switch {
+	case (id == "") != (secret == ""):
+		l.problem(l.where("pages.client_id"), "pages.client_id and pages.client_secret go together; both stand on the App's settings page, the secret only when it is made")
+	case id == "":
+	case c.Server.PublicURL == "":
+		l.problem(l.where("pages.client_id"), "server.public_url is missing; without it nobody can come back from signing in")
+	case !clientIDs.MatchString(id):
+		l.problem(l.where("pages.client_id"), "pages.client_id: %q is no client ID, which has letters, digits and dots alone, such as Iv23liABCDEFGHIJKLMN", id)
+	case strings.TrimSpace(secret) != secret:
+		l.problem(l.where("pages.client_secret"), "pages.client_secret begins or ends with a blank, which is surely not meant")
+	}
+}
+
+// clientIDs are those of Apps, Iv1.… and Iv23li….
+var clientIDs = regexp.MustCompile(`^[A-Za-z0-9.]{1,100}$`)
 
 func (l *loader) checkGitHub(c *GitHubConfig) {
 	if l.checkURL("github.api_url", c.APIURL) && !strings.HasSuffix(c.APIURL, "/") {

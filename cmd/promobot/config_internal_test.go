@@ -171,6 +171,12 @@ func TestLoadConfig(t *testing.T) {
 			"plain http to this machine", "github: {api_url: 'http://127.0.0.1:4000/api/v3/'}", required(),
 			func(c *Config) { c.GitHub.APIURL = "http://127.0.0.1:4000/api/v3/" },
 		},
+		{
+			"pages", "server: {public_url: 'https://promobot.acme.example/'}\npages: {client_id: Iv23liABC}", append(required(), "PROMOBOT_PAGES_CLIENT_SECRET=s3cret"),
+			func(c *Config) {
+				c.Server.PublicURL, c.Pages = "https://promobot.acme.example/", PagesConfig{"Iv23liABC", Secret{"s3cret"}}
+			},
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -236,6 +242,13 @@ func TestLoadConfigRefuses(t *testing.T) {
 		{"plain http", "github: {api_url: 'http://github.acme.example/api/v3'}\n", nil, []string{"use https"}},
 		{"a password in a URL", "github: {web_url: 'https://me:hunter2@acme.example/'}\n", nil, []string{"must not hold a user or password"}},
 		{"a server whose pages cannot be guessed", "github: {api_url: 'https://acme.example/gh/'}\n", nil, []string{"github.web_url is missing"}},
+
+		{"sign-in by half", "pages: {client_id: Iv1.abc}\n", nil, []string{"config.yml:1:9: pages.client_id and pages.client_secret go together"}},
+		{"sign-in from nowhere", "pages: {client_id: Iv1.abc, client_secret: hunter2}\n", nil, []string{"server.public_url is missing; without it nobody can come back"}},
+		{"a client id that is none", "server: {public_url: 'https://p.example'}\npages: {client_id: 'a/../b', client_secret: hunter2}\n", nil, []string{`"a/../b" is no client ID`}},
+		{"a client secret with a blank", "server: {public_url: 'https://p.example'}\npages: {client_id: Iv1.abc, client_secret: ' hunter2'}\n", nil, []string{"pages.client_secret begins or ends with a blank"}},
+		{"pages below a path", "server: {public_url: 'https://p.example/promobot'}\n", nil, []string{"server.public_url: remove the path /promobot"}},
+		{"pages by plain http", "server: {public_url: 'http://p.example'}\n", nil, []string{"server.public_url: use https"}},
 
 		{"an App's id that is none", "", []string{"PROMOBOT_GITHUB_APP_ID=-1"}, []string{"which is a number above 0"}},
 		{"a key that is none", "", []string{"PROMOBOT_GITHUB_PRIVATE_KEY=hunter2"}, []string{"github.private_key is not an RSA key in PEM form"}},

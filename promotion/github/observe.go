@@ -23,6 +23,10 @@ type Observation struct {
 	Duration time.Duration
 	// Remaining is what is left of the hour's quota of REST; -1 when not told.
 	Remaining int
+	// Limit is how many the hour has, and Reset when it ends; zero where Remaining
+	// is not told.
+	Limit int
+	Reset time.Time
 }
 
 type observer struct {
@@ -52,6 +56,12 @@ func (o *observer) RoundTrip(req *http.Request) (*http.Response, error) {
 		own := resp.Header.Get("X-RateLimit-Resource")
 		if n, bad := strconv.Atoi(resp.Header.Get("X-RateLimit-Remaining")); bad == nil && (own == "" || own == "core") {
 			seen.Remaining = n
+			if limit, bad := strconv.Atoi(resp.Header.Get("X-RateLimit-Limit")); bad == nil {
+				seen.Limit = limit
+			}
+			if at, bad := strconv.ParseInt(resp.Header.Get("X-RateLimit-Reset"), 10, 64); bad == nil {
+				seen.Reset = time.Unix(at, 0)
+			}
 		}
 	}
 	o.tell(seen)
