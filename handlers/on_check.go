@@ -1,14 +1,17 @@
 // Check runs and suites: evidence for gates and verifications. GitHub tells an
 // App about its own ones too; those say nothing new, except that a person pressed
-// a button on them: one of ours, which becomes a letter, or "Re-run", which asks
-// to look again. Rules: of a press nothing is taken from the payload but who
-// pressed, which button, and on which pull request; what the button is about is
-// found when the letter is dealt with.
+// a button on them: one of ours, or "Re-run". Both become letters. Rules: of a
+// press nothing is taken from the payload but who pressed, which button, and on
+// which pull request; what the button is about is found when the letter is dealt
+// with. Once "Re-run" was pressed, GitHub shows the suite as queued until the run
+// is written again ("Rerequest a check run", REST API documentation), though
+// there is nothing new to say.
 
 package handlers
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"time"
@@ -16,6 +19,42 @@ import (
 
 // checkRunName is the name of promobot's check runs.
 const checkRunName = "promobot"
+
+// AgainLetter is the kind of a letter whose body is an Again.
+const AgainLetter = "rerequested"
+
+// Again asks for the check run on a commit again.
+type Again struct {
+	Commit string `json:"commit"`
+}
+
+// ParseAgain reads an AgainLetter's body.
+func ParseAgain(body []byte) (Again, error) {
+	var a Again
+	if err := json.Unmarshal(body, &a); err != nil {
+		return Again{}, fmt.Errorf("a letter asks for no check run: %w", err)
+	}
+	if !commitID.MatchString(a.Commit) {
+		return Again{}, errors.New("a letter asks for no check run: it names no commit")
+	}
+	return a, nil
+}
+
+var commitID = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
+
+// again is the letter that asks for a check run again; a commit that is none only
+// wakes.
+func again(w wanted, delivery, commit string) (wanted, error) {
+	if !commitID.MatchString(commit) || !deliveryIDs.MatchString(delivery) {
+		return w, nil
+	}
+	body, err := json.Marshal(Again{Commit: commit})
+	if err != nil {
+		return wanted{}, fmt.Errorf("%w: %w", errPayload, err)
+	}
+	w.letters = []Letter{{ID: delivery, Kind: AgainLetter, Body: body}}
+	return w, nil
+}
 
 type checkEvent struct {
 	envelope
@@ -62,8 +101,11 @@ func onCheckRun(appID int64) func(string, []byte) (wanted, error) {
 			return ignore("promobot's own check run"), nil
 		}
 		w, err := e.wake()
-		if err != nil || w.ignored != "" || !own || e.Action != "requested_action" || e.CheckRun.Name != checkRunName {
+		if err != nil || w.ignored != "" || !own || e.CheckRun.Name != checkRunName {
 			return w, err
+		}
+		if e.Action == "rerequested" {
+			return again(w, delivery, e.CheckRun.Head)
 		}
 		button := buttons.FindStringSubmatch(e.Requested.Identifier)
 		switch {
@@ -95,8 +137,8 @@ func (c checkPayload) issue() int {
 	return 0
 }
 
-func onCheckSuite(appID int64) func([]byte) (wanted, error) {
-	return func(payload []byte) (wanted, error) {
+func onCheckSuite(appID int64) func(string, []byte) (wanted, error) {
+	return func(delivery string, payload []byte) (wanted, error) {
 		var e checkEvent
 		if err := decode(payload, &e); err != nil {
 			return wanted{}, err
@@ -107,6 +149,10 @@ func onCheckSuite(appID int64) func([]byte) (wanted, error) {
 		case e.CheckSuite.App.ID == appID && !pressed[e.Action]:
 			return ignore("promobot's own check suite"), nil
 		}
-		return e.wake()
+		w, err := e.wake()
+		if err != nil || w.ignored != "" || e.CheckSuite.App.ID != appID || e.Action != "rerequested" {
+			return w, err
+		}
+		return again(w, delivery, e.CheckSuite.Head)
 	}
 }

@@ -91,3 +91,41 @@ func TestPressesThatAreNone(t *testing.T) {
 		})
 	}
 }
+
+func TestReRunBecomesALetter(t *testing.T) {
+	const commit = "0123456789012345678901234567890123456789"
+	run := strings.NewReplacer(`"head_sha":"abc"`, `"head_sha":"`+commit+`"`, "requested_action", "rerequested").Replace(pressBody)
+	suite := `{"action":"rerequested","check_suite":{"head_sha":"` + commit + `","app":{"id":7}},"installation":{"id":3},"repository":{"id":42,"full_name":"acme/deploy"}}`
+	for _, c := range []struct {
+		name, event, body string
+		kept              bool
+	}{
+		{"a run", "check_run", run, true},
+		{"a suite", "check_suite", suite, true},
+		{"another App's suite", "check_suite", strings.Replace(suite, `"id":7`, `"id":8`, 1), false},
+		{"another run of ours", "check_run", strings.Replace(run, `"name":"promobot"`, `"name":"other"`, 1), false},
+		{"no commit", "check_suite", strings.Replace(suite, commit, "main", 1), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFront(t)
+			if status, text := f.answer(delivery(t.Context(), c.event, []byte(c.body))); status != http.StatusOK {
+				t.Fatalf("answered %d %q", status, text)
+			}
+			if (len(f.posted) > 0) != c.kept || (len(f.woken) > 0) == c.kept {
+				t.Fatalf("posted %v, woken %v", f.posted, f.woken)
+			}
+			if !c.kept {
+				return
+			}
+			l := f.posted[deploy][0]
+			if a, err := handlers.ParseAgain(l.Body); err != nil || l.Kind != handlers.AgainLetter || l.ID != guid || a.Commit != commit {
+				t.Errorf("the letter %s %s asks for %q (%v)", l.Kind, l.ID, a.Commit, err)
+			}
+		})
+	}
+	for _, body := range []string{"", "{}", `{"commit":"main"}`, `{"commit":7}`} {
+		if _, err := handlers.ParseAgain([]byte(body)); err == nil {
+			t.Errorf("%q is taken", body)
+		}
+	}
+}

@@ -81,7 +81,7 @@ func NewWebhook(options WebhookOptions) (http.Handler, error) {
 		h.rule(onPullRequest, "pull_request"),
 		h.rule(onPullRequestReview, "pull_request_review"),
 		h.ruleFor(onCheckRun(options.AppID), "check_run"),
-		h.rule(onCheckSuite(options.AppID), "check_suite"),
+		h.ruleFor(onCheckSuite(options.AppID), "check_suite"),
 		h.rule(onWorkflowRun, "workflow_run"),
 		h.rule(onIssueComment(options.AppID), "issue_comment"),
 		h.rule(onInstallation, "installation"),
