@@ -57,6 +57,23 @@ func ownGates(s *Snapshot, o *Observed, l Landing, from string, p *state.Promoti
 	return gates, nil
 }
 
+// WouldMerge says whether mode auto would let an offer land now, as far as
+// promobot's own gates go; what GitHub asks for besides is not read for it.
+func WouldMerge(s *Snapshot, o *Observed, offer Offer) bool {
+	if o.Ledger.State == nil || o.Ledger.Problem != "" || len(o.Doubts) > 0 || o.Content == nil || len(o.Content.Edits) == 0 || blocked(o.Content.Refused) != nil {
+		return false
+	}
+	p := o.Ledger.State.UnderWay()
+	if p == nil && o.Config.Approval || p != nil && (p.Reverts != nil || p.Revision != offer.Landing.Revision) {
+		return false
+	}
+	if rejected(o.Ledger.State, Landing{Digest: o.Content.Expected}) != nil {
+		return false
+	}
+	_, shut := ownGates(s, o, offer.Landing, offer.From, p)
+	return shut == nil
+}
+
 // pass opens a gate that a person lets the promotion pass.
 func pass(g *Gate, p *state.Promotion) {
 	if g.Passed || p == nil || !slices.Contains(passable, g.Name) {

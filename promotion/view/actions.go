@@ -52,7 +52,7 @@ func (m maker) actions(e Environment) []Action {
 			continue
 		}
 		add("Merge past "+g.Name, command.Command{Name: command.NameMerge, Gate: g.Name, Confirm: true}, "merges although the gate is shut",
-			fmt.Sprintf("#%d merges although %s. All other gates, and GitHub's own rules, still hold; it is recorded with your name.", p.PullRequest, g.Text), true)
+			fmt.Sprintf("#%d merges past this gate: %s. All other gates, and GitHub's own rules, still hold; it is recorded with your name.", p.PullRequest, g.Text), true)
 	}
 	if done := promotion.Obey(m.s, o, promotion.Order{Do: command.NameCancel, By: nobody}); !done.Refused {
 		add("Close", command.Command{Name: command.NameCancel}, "leaves this revision out", done.Answer, false)

@@ -11,7 +11,59 @@ import (
 // MakeEntry is a ledger entry for people. Its sentence is without the environment's
 // name, which stands beside it.
 func MakeEntry(repo promotion.Repository, k promotion.Key, commit string, at time.Time, e state.Entry) Entry {
-	return Entry{Commit: commit, Kind: string(e.Kind), Sentence: text(strings.TrimPrefix(e.Sentence, k.String()+": ")), Time: at, URL: entryURL(repo, e)}
+	out := Entry{Commit: commit, Kind: string(e.Kind), Sentence: text(strings.TrimPrefix(e.Sentence, k.String()+": ")), Time: at, URL: entryURL(repo, e)}
+	out.about(e)
+	return out
+}
+
+// about fills in what an entry is about.
+func (out *Entry) about(e state.Entry) {
+	st := e.State
+	switch e.Kind {
+	case state.KindClaim, state.KindCarried, state.KindOpened, state.KindClosing, state.KindClosed, state.KindVeto, state.KindApproved, state.KindPast:
+		p := st.Promotion
+		if p == nil {
+			return
+		}
+		out.Revision, out.PullRequest = name(p.Revision), p.PullRequest
+		if p.Reverts != nil {
+			out.Reverts = name(p.Reverts.Revision)
+		}
+		switch {
+		case e.Kind == state.KindVeto || e.Kind == state.KindClosing:
+			out.By = name(p.By)
+		case e.Kind == state.KindApproved && p.Approval != nil:
+			out.By = name(p.Approval.By)
+		case e.Kind == state.KindPast && len(p.Past) > 0:
+			out.By = name(p.Past[len(p.Past)-1].By)
+		}
+	case state.KindLanded:
+		l := st.Landing
+		if l == nil {
+			return
+		}
+		out.Revision, out.PullRequest, out.By, out.Mixed = name(l.Revision), l.PullRequest, name(l.By), l.Mixed()
+		if p := st.Promotion; l.Reverts != "" && p != nil && p.Reverts != nil {
+			out.Reverts = name(p.Reverts.Revision)
+		}
+	case state.KindVerdict:
+		if len(st.Verdicts) > 0 {
+			out.Revision = name(st.Verdicts[0].Revision)
+		}
+	case state.KindHold:
+		if st.Hold != nil {
+			out.By = name(st.Hold.By)
+		}
+	case state.KindWish:
+		if st.Wish != nil {
+			out.Revision, out.By = name(st.Wish.Revision), name(st.Wish.By)
+		}
+	case state.KindAccepted:
+		if len(st.Versions) > 0 {
+			out.Revision = name(st.Versions[0].Name)
+		}
+	case state.KindBaseline, state.KindSettled, state.KindResume, state.KindWatched, state.KindFailed, state.KindRun, state.KindHalted:
+	}
 }
 
 // entryURL is the page of what an entry is about; "" where it is about the

@@ -62,6 +62,7 @@ func (m maker) environment() Environment {
 	}
 	m.needs(&e)
 	e.Actions = m.actions(e)
+	e.Shadow = m.shadow(e.Entries)
 	return e
 }
 
@@ -134,14 +135,17 @@ func (m maker) stands() *Landing {
 
 // offered is the upstream's landing that is to come here.
 func (m maker) offered() *Landing {
-	if m.d.Offer == nil {
-		p := m.o.Ledger.State.UnderWay()
-		if p == nil || p.Reverts != nil {
-			return nil
-		}
+	p := m.o.Ledger.State.UnderWay()
+	claim, _ := m.d.Action.(promotion.Claim)
+	switch {
+	case p != nil && p.Reverts != nil, claim.Promotion.Reverts != nil:
+		return nil // what comes is what stood before
+	case m.d.Offer != nil:
+		return m.upstreams(*m.d.Offer)
+	case p != nil:
 		return m.upstreams(*promotion.OfferOf(*p))
 	}
-	return m.upstreams(*m.d.Offer)
+	return nil
 }
 
 // upstreams is an offer's landing as its upstream knows it.

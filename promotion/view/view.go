@@ -239,33 +239,47 @@ type Entry struct {
 	Sentence string    `json:"sentence"`
 	Time     time.Time `json:"time"`
 	URL      string    `json:"url,omitempty"` // of what it is about: a pull request, a commit, a run
+	// Revision is what it is about, and By who did it, where it says so.
+	Revision    string `json:"revision,omitempty"`
+	By          string `json:"by,omitempty"`
+	PullRequest int    `json:"pull_request,omitempty"`
+	Mixed       bool   `json:"mixed,omitempty"`   // what landed is not exactly what was promoted
+	Reverts     string `json:"reverts,omitempty"` // revision that a rollback takes back
 }
 
-// Shadow counts what auto would have done against what people did with the pull
-// requests and offers of the newest Since days.
+// Shadow counts what auto would have done against what people did with the offers
+// since a time, at most ShadowDays. It knows promobot's own gates: what GitHub's
+// rules would have asked for besides is not read where promobot does not merge.
 type Shadow struct {
 	Since    time.Time `json:"since"`
 	Offered  int       `json:"offered"`  // what auto would have merged
 	Same     int       `json:"same"`     // people merged or did exactly that
-	Changed  int       `json:"changed"`  // people merged something else
+	Changed  int       `json:"changed"`  // people landed something else
 	Closed   int       `json:"closed"`   // people closed it
-	Reverted int       `json:"reverted"` // people took it back
+	Reverted int       `json:"reverted"` // people took it back, or it failed and was taken back
 	Open     int       `json:"open"`     // not decided yet
 	// Sooner is how much sooner, on average, auto would have landed what people
-	// merged.
+	// landed just so.
 	Sooner time.Duration `json:"sooner,omitempty"`
-	Cases  []ShadowCase  `json:"cases,omitempty"`
+	Cases  []ShadowCase  `json:"cases,omitempty"` // newest first
 }
 
-// ShadowCase is one offer and what became of it.
+// ShadowCase is one offer and what became of it. One that something newer followed
+// before people decided shares that one's fate.
 type ShadowCase struct {
-	Revision    string    `json:"revision"`
-	Title       string    `json:"title"`
-	Auto        time.Time `json:"auto,omitzero"` // when auto would have merged
-	People      string    `json:"people"`        // same, changed, closed, reverted or open
+	Revision string    `json:"revision"`
+	Title    string    `json:"title"`
+	Seen     time.Time `json:"seen"` // when it was first offered
+	// Auto is when auto would have merged; zero: it would not have, or not yet. Only
+	// what has it is counted.
+	Auto        time.Time `json:"auto,omitzero"`
+	People      string    `json:"people"` // same, changed, closed, reverted or open
 	At          time.Time `json:"at,omitzero"`
 	PullRequest int       `json:"pull_request,omitempty"`
 	URL         string    `json:"url,omitempty"`
+	// Was and Expected are digests of what is promoted here, before and after it.
+	Was      string `json:"was,omitempty"`
+	Expected string `json:"expected,omitempty"`
 }
 
 // Answer is what became of an action that a person asked for on a page or by a
