@@ -92,11 +92,17 @@ func initialise(ctx context.Context, o initOptions, stdout, stderr io.Writer) er
 	if err := writeNew(at, g.File, o.force); err != nil {
 		return err
 	}
-	out.line("%s %s", out.paint(green, "written:"), printable(at))
+	shown := at
+	if folder, err := os.Getwd(); err == nil {
+		if rel, err := filepath.Rel(folder, at); err == nil && filepath.IsLocal(rel) {
+			shown = rel
+		}
+	}
+	out.line("%s %s", out.paint(green, "written:"), printable(shown))
 	out.guessed(g)
 	out.line("\nIt does nothing yet: mode is observe. Next:")
-	out.line("  promobot plan --file %s --replay 90d   what it would have made of the last months", shellWord(at))
-	out.line("  promobot validate --repo %s            after you changed it", shellWord(o.repo))
+	out.line("  promobot plan --repo %s --file %s --replay 90d", shellWord(o.repo), shellWord(shown))
+	out.line("  promobot validate --repo %s %s", shellWord(o.repo), shellWord(shown))
 	return nil
 }
 
@@ -151,7 +157,10 @@ func (p printer) beforePlan(g guess.Guess) {
 	p.line("%s", p.paint(bold, "A pipeline file guessed from this repository; promobot init writes it:"))
 	p.line("")
 	for line := range strings.Lines(string(g.File)) {
-		line = strings.TrimSuffix(line, "\n")
+		if line = strings.TrimSuffix(line, "\n"); line == "" {
+			p.line("")
+			continue
+		}
 		if strings.HasPrefix(strings.TrimSpace(line), "#") {
 			line = p.paint(dim, line)
 		}

@@ -30,7 +30,7 @@ func (s *search) deployers() {
 					continue
 				}
 				said[d.kind+where] = true
-				s.because("%s is an %s that deploys %s", d.file, d.kind, d.path)
+				s.because("%s: this %s deploys %s", d.file, d.kind, d.path)
 			}
 		}
 	}

@@ -83,7 +83,7 @@ func (p *pipeline) reason(sh *shape) string {
 	}
 	more := ""
 	if len(sh.places) > 1 {
-		more = sentence(", and %d places like it", len(sh.places)-1)
+		more = ", and " + count(len(sh.places)-1, "place") + " like it"
 	}
 	return sentence("pipeline %s: %s in %s%s", p.key, strings.Join(sh.what, " and "), file, more)
 }
@@ -155,7 +155,7 @@ func (f *draft) holes() {
 		case len(missing) == 0:
 		case e.rank == canary:
 			e.optional = true
-			f.reasons = add(f.reasons, sentence("%s is optional: %d places have none, as %s", e.env, len(missing), missing[0]))
+			f.reasons = add(f.reasons, sentence("%s is optional: it is missing in %s, as %s", e.env, count(len(missing), "place"), missing[0]))
 		default:
 			f.doubts = add(f.doubts, sentence("%s is missing for %d of %d places, as %s: nothing passes it by there. If it need not be there, say optional: true", e.env, len(missing), has+len(missing), few(missing, 2)))
 		}
@@ -182,7 +182,7 @@ func (f *draft) order() {
 		e.why = sentence("after %s by its name", strings.Join(e.from, ", "))
 		if t := counted[e.env]; t.after+t.together+t.alone > 0 {
 			all := t.after + t.together + t.alone
-			said := sentence("history: %d of %s here came after one in %s, %d together with one", t.after, changes(all), strings.Join(e.from, " or "), t.together)
+			said := sentence("history: %d of %s here came after one in %s, %d together with one", t.after, count(all, "change"), strings.Join(e.from, " or "), t.together)
 			e.why += "; " + said
 			if t.alone*2 > all && all > 2 {
 				f.doubts = add(f.doubts, sentence("%s after %s is by name only: %d of the %d changes made in %s came without one before. If it comes from elsewhere, change from", e.env, strings.Join(e.from, ", "), t.alone, all, e.env))
@@ -201,11 +201,11 @@ func (f *draft) order() {
 	}
 }
 
-func changes(n int) string {
+func count(n int, noun string) string {
 	if n == 1 {
-		return "1 change"
+		return "1 " + noun
 	}
-	return sentence("%d changes", n)
+	return sentence("%d %ss", n, noun)
 }
 
 // moving keeps what means another version every day from being proposed.

@@ -142,7 +142,7 @@ func (s *search) rendered(g branches, read string) *pipeline {
 		case more:
 			s.doubt("more than %d files on the branches name their own environment, as %s; only the first are left out by except", mostKept, named[0])
 		case len(named) > 0:
-			p.why = append(p.why, sentence("%s stay, since they name their own environment", few(named, 3)))
+			p.why = append(p.why, sentence("except keeps %s as they are, since they name their own environment", few(named, 3)))
 		}
 		it.except = add(it.except, ".github/**")
 	}
@@ -327,7 +327,7 @@ func (p *pipeline) called() string {
 	sh := p.shapes[0]
 	folder := ""
 	for i, segment := range sh.segments[:len(sh.segments)-1] {
-		if !strings.Contains(segment, environmentHole) && !strings.HasPrefix(segment, "$") && !containers[segment] && !region(segment) {
+		if !strings.Contains(segment, environmentHole) && !strings.HasPrefix(segment, "$") && (!containers[segment] || segment == "clusters" && len(sh.each) > 0) && !region(segment) {
 			if folder = valid(segment); len(sh.each) > 0 && i+1 == sh.each[0] {
 				break
 			}
