@@ -15,7 +15,7 @@ test: ## every test, the model with 5,000 seeds
 race: ## every test under the race detector, the model with fewer seeds
 	go test -race -short -timeout 20m ./...
 
-soak: ## the model with 50,000 seeds, and the program killed at each request of a rollback
+soak: ## the model with 50,000 seeds, and the program killed at each request of a rollback and of a command
 	go test ./cmd/promobot -run 'Killed' -every-kill -timeout 2h
 	go test ./promotion/reconcile -run 'TestModel$$' -seeds 50000 -timeout 4h
 

@@ -192,23 +192,46 @@ func wish(s *Snapshot, o *Observed, next *state.Environment, order Order) (state
 	if order.Do == WishRetry && !ended {
 		return "", "there is nothing to try again"
 	}
+	w := state.Wish{Do: order.Do, By: order.By, Comment: order.Comment, Time: s.Now}
 	if order.Revision != "" {
-		known := slices.ContainsFunc(next.Rejected, func(r state.Rejected) bool { return strings.HasPrefix(r.Revision, order.Revision) })
-		for _, name := range o.Config.From {
-			if up := s.Upstream(o, name); up != nil {
-				known = known || slices.ContainsFunc(up.Landings, func(l Landing) bool { return strings.HasPrefix(l.Revision, order.Revision) })
-			}
+		offer, why := offerAfter(s, o, next, w)
+		switch {
+		case offer == nil:
+			return "", fmt.Sprintf("nothing can be promoted: %s", why)
+		case !named(offer.Landing, order.Revision):
+			return "", fmt.Sprintf("%s is not what %s offers, which is %s: only the newest is promoted, since it holds what was before it",
+				clipped(order.Revision, 40), offer.From, called(offer.Landing))
 		}
-		if !known {
-			return "", fmt.Sprintf("%s is not what stands in %s; only what an upstream offers is promoted", short(order.Revision), strings.Join(o.Config.From, ", "))
-		}
+		w.Revision = offer.Landing.Revision
 	}
-	next.Wish = &state.Wish{Do: order.Do, Revision: order.Revision, By: order.By, Comment: order.Comment, Time: s.Now}
+	next.Wish = &w
 	answer := "what its upstream offers is promoted to " + o.Key.Environment
 	if next.Hold != nil {
 		answer += "; it is held: /promobot resume " + o.Key.Environment
 	}
 	return state.KindWish, answer
+}
+
+// offerAfter is what would be offered once a wish has lifted what keeps it.
+func offerAfter(s *Snapshot, o *Observed, next *state.Environment, w state.Wish) (*Offer, string) {
+	wished, after := *o, next.Clone()
+	lift(&after, w)
+	wished.Ledger.State = &after
+	return OfferTo(s, &wished)
+}
+
+// named says whether a person means a landing: by the beginning of its revision,
+// or by its version's name.
+func named(l Landing, revision string) bool {
+	return strings.HasPrefix(l.Revision, revision) || l.Version != nil && l.Version.Name == revision
+}
+
+// called is a landing's revision for people.
+func called(l Landing) string {
+	if l.Version != nil {
+		return l.Version.Name
+	}
+	return short(l.Revision)
 }
 
 // aboutOpen are the orders about the promotion under way.

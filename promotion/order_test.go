@@ -46,6 +46,7 @@ func orderSituations() []situation {
 		{name: "promote while something is open", of: ready, order: do("promote")},
 		{name: "promote what stands upstream", of: offered, order: by(promotion.Order{Do: "promote", Revision: "d"})},
 		{name: "promote what no upstream has", of: offered, order: by(promotion.Order{Do: "promote", Revision: "9.9.9"})},
+		{name: "promote a revision when nothing is offered", of: quiet, order: by(promotion.Order{Do: "promote", Revision: "d"})},
 		{name: "retry", of: settled(mended()), order: do("retry")},
 		{name: "retry when nothing has ended", of: quiet, order: do("retry")},
 		{name: "rebuild", of: ready, order: do("rebuild")},

@@ -35,7 +35,19 @@ func again(s *Snapshot, o *Observed) (Decision, bool) {
 		return Decision{}, false
 	}
 	next := st.Clone()
-	next.Wish, next.Floor = nil, nil
+	next.Wish = nil
+	lift(&next, *w)
+	next.Sequence++
+	text := fmt.Sprintf("@%s asks for it again (%s)", w.By, w.Do)
+	return Decision{
+		Standing: Waiting, Reason: text,
+		Action: Append{Kind: state.KindWish, State: next, Sentence: fmt.Sprintf("%s: %s", o.Key, text)},
+	}, true
+}
+
+// lift takes away what a wish overrides.
+func lift(next *state.Environment, w state.Wish) {
+	next.Floor = nil
 	next.Rejected = slices.DeleteFunc(next.Rejected, func(r state.Rejected) bool { return strings.HasPrefix(r.Revision, w.Revision) })
 	if p := next.Promotion; p != nil && p.Status == state.Vetoed {
 		p.Status, p.Reason = state.Closed, fmt.Sprintf("@%s asked for it again", w.By)
@@ -43,12 +55,6 @@ func again(s *Snapshot, o *Observed) (Decision, bool) {
 	if w.Do == WishRetry && next.Failure != nil && next.Failure.Over {
 		next.Failure = nil
 	}
-	next.Sequence++
-	text := fmt.Sprintf("@%s asks for it again (%s)", w.By, w.Do)
-	return Decision{
-		Standing: Waiting, Reason: text,
-		Action: Append{Kind: state.KindWish, State: next, Sentence: fmt.Sprintf("%s: %s", o.Key, text)},
-	}, true
 }
 
 // expired lifts a hold whose time is over.

@@ -1,19 +1,23 @@
 package main
 
 // Each comment command end to end: given by a reader, who may not; by ana, who
-// may, and told three times by webhooks; and told once more to a program that
-// remembers nothing. One effect in the ledgers, one answer, and that answer is
-// held against its golden file (UPDATE_GOLDEN=1 rewrites them).
+// may, told three times by webhooks, to a program that is killed between effect
+// and answer; and told once more to one that remembers nothing. One effect in the
+// ledgers, one answer, and that answer is held against its golden file
+// (UPDATE_GOLDEN=1 rewrites them).
 
 import (
 	order "cmp"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -268,7 +272,9 @@ func TestEachCommand(t *testing.T) {
 			s := newScene(t, sceneOptions{files: shopFiles(c.pipeline, environments...)})
 			s.person("rea", "read")
 			s.person("mai", "maintain")
-			s.installed(len(environments))
+			s.startChild()
+			s.wait("every environment has its baseline", func() bool { return len(s.ledgers()) == len(environments) })
+			s.settle()
 			number := c.prepare(s)
 			before, told := s.heardOf(), s.answers(number)
 
@@ -282,7 +288,9 @@ func TestEachCommand(t *testing.T) {
 			}
 
 			s.sim.InjectHook(githubsim.HookFault{Event: "issue_comment", Effect: githubsim.DuplicatedWebhook(3)})
+			killed := s.killedAnswering(number)
 			s.write(order.Or(c.by, "ana"), number, "/promobot "+c.text)
+			killed()
 			answer := s.answered(number, told+2)
 			s.wait("its effect", func() bool { return c.holds(s) })
 			s.settle()
@@ -306,6 +314,42 @@ func TestEachCommand(t *testing.T) {
 			}
 			s.golden("command-"+c.name, s.masked(denied)+"\n=====\n"+s.masked(answer))
 		})
+	}
+}
+
+// killedAnswering has the program killed as it answers there; killed waits for
+// that, and starts it again when another may carry on what it had begun.
+func (s *scene) killedAnswering(number int) (killed func()) {
+	s.t.Helper()
+	current, answer := s.program, fmt.Sprintf("/repos/%s/issues/%d/comments", s.full(), number)
+	var dead atomic.Bool
+	var once sync.Once
+	died := make(chan struct{})
+	remove := s.sim.OnRequest(func(r *http.Request) {
+		if !s.outbound(r) {
+			return
+		}
+		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, answer) {
+			dead.Store(true)
+			once.Do(func() {
+				current.stop()
+				close(died)
+			})
+		}
+		if dead.Load() {
+			panic(http.ErrAbortHandler) // what it asks for gets nowhere any more
+		}
+	})
+	return func() {
+		s.t.Helper()
+		select {
+		case <-died:
+		case <-time.After(scenePatience):
+			s.t.Fatalf("it never answers:\n%s", tail(s.log.String(), 20))
+		}
+		remove()
+		s.ahead.Add(int64(promotion.Bound + time.Second))
+		s.startChild()
 	}
 }
 

@@ -100,9 +100,9 @@ func TestKilledWhileACommandIsCarriedOut(t *testing.T) {
 				if total < 3 {
 					t.Fatalf("a command takes %d requests; the test does not see them all", total)
 				}
-				step, killed, runs := 1, 0, 0
-				if testing.Short() {
-					step = 5
+				step, killed, runs := 7, 0, 0
+				if *everyKill {
+					step = 1
 				}
 				for n := 1; n <= total; n += step {
 					runs++

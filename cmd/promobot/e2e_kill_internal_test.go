@@ -161,7 +161,7 @@ func (k *killer) run(n int, counts func(*http.Request) bool, after bool) bool {
 }
 
 // outbound says whether a request is the program's: ana's git asks as ana.
-func (k *killer) outbound(r *http.Request) bool {
+func (s *scene) outbound(r *http.Request) bool {
 	user, _, _ := r.BasicAuth()
 	return strings.HasPrefix(r.UserAgent(), "promobot") || user == "x-access-token"
 }

@@ -30,8 +30,8 @@ pipelines:
     promote: {values: image.tag, in: values.yaml}
 `
 
-// everyKill kills at each request instead of at every fifth.
-var everyKill = flag.Bool("every-kill", false, "kill the program at each request between failure and rollback, not at every fifth")
+// everyKill kills at each request instead of at some of them.
+var everyKill = flag.Bool("every-kill", false, "kill the program at each request of a rollback and of a command, not at some of them")
 
 // relapse has one version after the other fail in prod.
 type relapse struct {

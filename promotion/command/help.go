@@ -69,7 +69,7 @@ promobot reacts at once, carries it out, and answers with one comment, which it 
 
 ## How they are read
 
-- A command stands at the beginning of a line (up to three spaces before it), several in one comment below each other, at most %d. Large and small letters are the same. What GitHub shows as code, a quote, a table or a link, or hides as HTML, is no command.
+- A command stands at the beginning of a line (up to three spaces before it), several in one comment below each other, at most %d. Large and small letters are the same. What GitHub shows as code, a quote, a table or a link, or hides as HTML, is no command. A comment with commands is at most 16 KB long.
 - `+"`ENV`"+` is an environment's name. On a promotion's pull request it may be left out, and so may the pipeline: that promotion is meant. A name that several pipelines have asks for `+"`--pipeline`"+`. With hold and resume it may be `+"`all`"+` or a pattern such as `+"`prod-*`"+`, with rollback `+"`all`"+`.
 - `+"`REVISION`"+` is a commit or a version, `+"`P`"+` a pipeline as status names it.
 - Options may stand anywhere, as `+"`--until 2h`"+` or `+"`--until=2h`"+`; a value with blanks stands in quotes, except for a day and its hour. After `+"`--`"+` nothing is an option.

@@ -7,7 +7,8 @@ package command
 //     footnote or HTML of does not count, also where the line looks like any other:
 //     the second line of a quote, of a code span, of an HTML comment.
 //   - Text between HTML tags that quote, quote code or strike out does not count.
-//   - A comment without such a line is not parsed at all.
+//   - A comment without such a line is not parsed at all, and a very long one
+//     never: Markdown can be written so that reading it takes quadratic time.
 
 import (
 	"bytes"
@@ -25,9 +26,9 @@ import (
 // word begins a command.
 const word = "/promobot"
 
-// mostBody is more bytes than a comment of GitHub has, which is at most 65,536
-// characters.
-const mostBody = 4 * 65536
+// mostBody is how long a comment with commands may be, in bytes; GitHub's own
+// limit is 65,536 characters.
+const mostBody = 16 << 10
 
 var (
 	// markdown leaves emphasis be, which makes no difference to what is text, and
@@ -59,19 +60,21 @@ type line struct {
 	text   string // from /promobot on
 }
 
-func lines(body string) []line {
-	if len(body) > mostBody {
-		return nil
-	}
+// lines are a comment's commands, in order. For a comment that is too long to
+// know, they are what looks like the first.
+func lines(body string) (found []line, long bool) {
 	body = endings.Replace(body)
-	found := began.FindAllStringSubmatchIndex(body, -1)
-	if found == nil {
-		return nil
+	like := began.FindAllStringSubmatchIndex(body, -1)
+	if like == nil {
+		return nil, false
+	}
+	if len(body) > mostBody {
+		start := like[0][2]
+		return []line{{number: 1 + strings.Count(body[:start], "\n"), text: body[start:like[0][1]]}}, true
 	}
 	prose := proseOf([]byte(body))
-	var out []line
 	at, number := 0, 1
-	for _, f := range found {
+	for _, f := range like {
 		start, end := f[2], f[1]
 		number += strings.Count(body[at:start], "\n")
 		at = start
@@ -79,10 +82,10 @@ func lines(body string) []line {
 			prose = prose[1:]
 		}
 		if len(prose) > 0 && prose[0].Start <= start {
-			out = append(out, line{number: number, text: body[start:end]})
+			found = append(found, line{number: number, text: body[start:end]})
 		}
 	}
-	return out
+	return found, false
 }
 
 // proseOf are the parts of a comment that are plain text, in order.

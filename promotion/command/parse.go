@@ -41,8 +41,13 @@ var (
 // where there are more, one more stands behind them, with that as its problem.
 func Parse(body string, aliases map[string]string) []Command {
 	var out []Command
-	for i, l := range lines(body) {
+	found, long := lines(body)
+	for i, l := range found {
 		c := Command{Index: i, Line: l.number, Text: cut(visible(l.text), mostText)}
+		if long {
+			c.Problem = fmt.Sprintf("commands are not looked for in a comment of more than %d KB; write it in one of its own", mostBody>>10)
+			return append(out, c)
+		}
 		if i == MostCommands {
 			c.Problem = fmt.Sprintf("this one and all below it are not carried out: a comment has at most %d commands", MostCommands)
 			return append(out, c)

@@ -71,7 +71,7 @@ var All = []Spec{
 	},
 	{
 		Name: NamePromote, Usage: "promote ENV [REVISION] [--pipeline P]", about: environment, words: []slot{oneEnvironment, revisionWord}, options: []option{pipelineOption},
-		About:   "Promotes to an environment what is offered to it, or one revision of what its upstream has landed: also what a person had closed, what had failed, and what has to be asked for.",
+		About:   "Promotes to an environment what is offered to it; with REVISION, only if that is it: also what a person had closed, what had failed, and what has to be asked for.",
 		Example: "/promobot promote prod-eu 1.42.0 --pipeline checkout", Does: "opens the promotion of 1.42.0 to `prod-eu`",
 	},
 	{
