@@ -29,7 +29,8 @@ func newExplainCommand() *cobra.Command {
 		Example: `  promobot explain checkout prod-eu
   promobot explain services/checkout staging --repo ~/src/gitops
   promobot explain checkout prod-eu --file my-draft.yml`,
-		Args: cobra.ExactArgs(2),
+		Args:              cobra.ExactArgs(2),
+		ValidArgsFunction: completePipeline(&repo),
 		RunE: func(c *cobra.Command, args []string) error {
 			return explain(c.Context(), args[0], args[1], repo, file, c.InOrStdin(), newPrinter(c.OutOrStdout()))
 		},

@@ -55,7 +55,8 @@ func newLogCommand() *cobra.Command {
   promobot log services/checkout prod-eu
   promobot log services/checkout prod-eu --json | jq '.[0].state.promotion'
   promobot log services/checkout prod-eu --key-file app.pem --repository-id 123456`,
-		Args: cobra.ExactArgs(2),
+		Args:              cobra.ExactArgs(2),
+		ValidArgsFunction: completePipeline(&o.repo),
 		RunE: func(c *cobra.Command, args []string) error {
 			key := promotion.Key{Pipeline: args[0], Environment: args[1]}
 			return showLog(c.Context(), key, o, c.OutOrStdout(), c.ErrOrStderr())

@@ -21,6 +21,7 @@ var commands = []func() *cobra.Command{
 	newExplainCommand,
 	newPlanCommand,
 	newInitCommand,
+	newConvertCommand,
 	newSetupCommand,
 	newDoctorCommand,
 	func() *cobra.Command { return newServeCommand(wire) },
@@ -31,6 +32,7 @@ var commands = []func() *cobra.Command{
 	newEventsCommand,
 	newReceiveCommand,
 	newSchemaCommand,
+	newCompletionCommand,
 	newVersionCommand,
 	newExitCodesTopic,
 }
@@ -45,6 +47,8 @@ Try it, from a clone of your repository; nothing is installed and nothing writte
   promobot explain PIPELINE ENV               what is in force there, and who said so
   promobot plan                               what the newest commit would promote
   promobot plan --replay 90d                  what the last months would have been
+  promobot plan --init --replay 90d           the same, with a pipeline file guessed
+  promobot init                               write the guessed one
 
 Then run it:
 
@@ -125,7 +129,7 @@ func newRootCommand() *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.CompletionOptions.HiddenDefaultCmd = true
+	root.CompletionOptions.DisableDefaultCmd = true // newCompletionCommand is ours
 	root.SetFlagErrorFunc(flagError)
 	for _, command := range commands {
 		c := command()
