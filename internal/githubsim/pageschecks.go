@@ -17,6 +17,8 @@ type checkView struct {
 	Status                 bool // a commit status, no check run
 	Started, Completed     time.Time
 	Actions                []checkAction
+	Repo                   string   // owner/name
+	People                 []string // who may press its buttons
 	Annotations            []obj
 }
 
@@ -35,7 +37,7 @@ func (s *Server) checksOf(r *repository, sha string) []checkView {
 		for _, run := range slices.Backward(suite.runs) {
 			if name := run.state().name; !known[name] {
 				known[name] = true
-				out = append(out, s.checkViewOf(run))
+				out = append(out, s.checkViewOf(r, run))
 			}
 		}
 	}
@@ -51,12 +53,12 @@ func (s *Server) checksOf(r *repository, sha string) []checkView {
 	return out
 }
 
-func (s *Server) checkViewOf(run *checkRun) checkView {
+func (s *Server) checkViewOf(r *repository, run *checkRun) checkView {
 	state := s.seen(*run.state())
 	v := checkView{
 		ID: run.id, Name: state.name, App: run.suite.app.Name, State: state.status, Title: state.title, Summary: state.summary,
 		Text: state.text, DetailsURL: state.detailsURL, SHA: run.suite.head.id, Started: state.startedAt, Completed: state.completedAt,
-		Annotations: state.annotations, Mark: "pending",
+		Annotations: state.annotations, Mark: "pending", Repo: r.fullName(), People: s.mayPress(r),
 	}
 	if state.status == checkCompleted || s.habits.Checks.ButtonsAlways {
 		v.Actions = state.actions
@@ -82,7 +84,7 @@ func (s *Server) viewRun(r *repository, id int64) *checkView {
 	if run == nil {
 		return nil
 	}
-	v := s.checkViewOf(run)
+	v := s.checkViewOf(r, run)
 	return &v
 }
 
