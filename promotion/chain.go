@@ -40,3 +40,35 @@ func (c Chain) Newer(a, b string) (newer, known bool) {
 	j, ok2 := c.index[b]
 	return i < j, ok1 && ok2
 }
+
+// PassedOver says that an environment has taken something newer, or is about to,
+// instead of a revision: it will not land there any more.
+func PassedOver(s *Snapshot, o *Observed, revision string) bool {
+	st := o.Ledger.State
+	if st == nil {
+		return false
+	}
+	for _, name := range o.Config.From {
+		up := s.Upstream(o, name)
+		if up == nil || up == o {
+			continue
+		}
+		has, _, landed := Carries(s, up, revision)
+		if !has {
+			if PassedOver(s, up, revision) {
+				return true
+			}
+			continue
+		}
+		taken := []string{st.Position[name].Commit}
+		if p := st.UnderWay(); p != nil && p.Reverts == nil {
+			taken = append(taken, p.LandingOf(name))
+		}
+		for _, commit := range taken {
+			if newer, known := s.takenFrom(o, name).Newer(commit, landed); known && newer {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -37,6 +37,9 @@ func (l *loops) deliver(ctx context.Context, at handlers.Repository, letters []q
 	if len(sorted.dispatches) > 0 {
 		failures = append(failures, clerk.Accept(ctx, sorted.dispatches))
 	}
+	if len(sorted.again) > 0 { // last, so that they say what the others have done
+		failures = append(failures, clerk.Again(ctx, sorted.again))
+	}
 	return errors.Join(failures...)
 }
 
@@ -45,6 +48,7 @@ type sortedLetters struct {
 	comments   []int64 // ids
 	presses    []reconcile.Press
 	dispatches []reconcile.Dispatch
+	again      []string // commits whose check run is asked for again
 }
 
 // sorted reads letters. What is none of them is left out.
@@ -66,6 +70,11 @@ func (l *loops) sorted(letters []queue.Letter) (out sortedLetters) {
 				out.presses = append(out.presses, reconcile.Press{
 					ID: letter.ID, By: press.By, Command: press.Command, Issue: press.Issue, Button: press.Button, Where: press.Where, At: press.At,
 				})
+			}
+		case handlers.AgainLetter:
+			var a handlers.Again
+			if a, err = handlers.ParseAgain(letter.Body); err == nil {
+				out.again = append(out.again, a.Commit)
 			}
 		case handlers.DispatchLetter:
 			var dispatch handlers.Dispatch

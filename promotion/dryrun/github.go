@@ -119,6 +119,11 @@ func (w *world) FallbackFile(context.Context) (text []byte, source string, err e
 // CheckRuns are none: the loop is told to write none.
 func (w *world) CheckRuns(context.Context, string) ([]reconcile.CheckRun, error) { return nil, nil }
 
+// CompleteCheckRun is never asked for.
+func (w *world) CompleteCheckRun(context.Context, int64, string) error {
+	return errors.New("a dry run completes no check runs")
+}
+
 // WriteCheckRun is never asked for.
 func (w *world) WriteCheckRun(context.Context, reconcile.CheckRun) (int64, error) {
 	return 0, &promotion.RefusedError{Reason: "a dry run writes no check runs"}

@@ -149,6 +149,17 @@ func (r *Repository) updateCheckRun(ctx context.Context, id int64, options gh.Up
 	return run, err
 }
 
+// CompleteCheckRun writes nothing but that a check run is completed, as it was: what
+// GitHub waits for once somebody has asked for it again. All else of it stays.
+func (r *Repository) CompleteCheckRun(ctx context.Context, id int64, conclusion string) error {
+	request, err := r.client.NewRequest(http.MethodPatch, r.below(fmt.Sprintf("check-runs/%d", id)), map[string]string{"status": "completed", "conclusion": conclusion})
+	if err != nil {
+		return err
+	}
+	_, err = r.client.Do(ctx, request, nil)
+	return explain(fmt.Sprintf("completing the check run %d", id), err)
+}
+
 // annotations are shown as grave as the check run's conclusion.
 func annotations(c reconcile.CheckRun) []*gh.CheckRunAnnotation {
 	level := "warning"

@@ -183,7 +183,9 @@ func TestButtonsComeAndGo(t *testing.T) {
 	}
 	var got []string
 	for _, r := range s.seen("") {
-		var sent struct{ Actions *[]struct{ Label, Description, Identifier string } }
+		var sent struct {
+			Actions *[]struct{ Label, Description, Identifier string }
+		}
 		if err := json.Unmarshal([]byte(r.body), &sent); err != nil || !strings.Contains(r.line, "/check-runs") {
 			continue
 		}

@@ -23,6 +23,7 @@ func (r *Reconciler) text(ctx context.Context, v *view, o *promotion.Observed, d
 	t := texts.Promotion{
 		Repository: s.Repository, Pipeline: o.Pipeline, Config: o.Config, State: p, Decision: *d,
 		Now: s.Now, Way: way(s, o.Key.Pipeline, p.Revision, o.Key.Environment), Actions: promotion.Applicable(s, d, o),
+		Holidays: s.Holidays, Shut: s.Shut,
 	}
 	from, before, after := carriedOver(s, o, p)
 	if p.Reverts != nil {

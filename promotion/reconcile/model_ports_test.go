@@ -230,6 +230,21 @@ func (r *replica) CheckRuns(_ context.Context, commit string) ([]reconcile.Check
 	return do(r, "check runs", func() ([]reconcile.CheckRun, error) { return slices.Clone(r.w.checks[commit]), nil })
 }
 
+func (r *replica) CompleteCheckRun(_ context.Context, id int64, conclusion string) error {
+	_, err := do(r, "complete check run", func() (int, error) {
+		for _, list := range r.w.checks {
+			for i := range list {
+				if list[i].ID == id {
+					list[i].Status, list[i].Conclusion = "completed", conclusion
+					return 0, nil
+				}
+			}
+		}
+		return 0, promotion.ErrNotFound
+	})
+	return err
+}
+
 func (r *replica) WriteCheckRun(_ context.Context, c reconcile.CheckRun) (int64, error) {
 	return do(r, "write check run", func() (int64, error) {
 		w := r.w

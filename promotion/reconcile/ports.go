@@ -97,6 +97,8 @@ type GitHub interface {
 	CheckRuns(ctx context.Context, commit string) ([]CheckRun, error)
 	// WriteCheckRun creates a check run (ID 0) or updates one, and returns its id.
 	WriteCheckRun(ctx context.Context, c CheckRun) (int64, error)
+	// CompleteCheckRun writes nothing but that a check run is completed, as it was.
+	CompleteCheckRun(ctx context.Context, id int64, conclusion string) error
 }
 
 // NewPullRequest is a pull request to be opened. Labels, assignees and

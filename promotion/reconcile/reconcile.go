@@ -99,6 +99,8 @@ type memory struct {
 	recorded   map[string]string         // promotions that landed: what their deployment says, "" for none yet
 	intents    map[string]bool           // recoveries whose intent this process has written
 	stories    map[string]*story         // newest ledger entries for people, by ref
+	shown      []lastShown               // revisions that were on their way, newest last
+	layout     string                    // stands for the environments of the last run
 }
 
 // reachAt is what the kustomizations at a tip have in common.

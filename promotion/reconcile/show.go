@@ -39,7 +39,7 @@ func (r *Reconciler) show(ctx context.Context, v *view, ds []promotion.Decision)
 	for i := range ds {
 		all = append(all, r.showHead(ctx, v, &ds[i], &v.snapshot.Environments[i])...)
 	}
-	for _, rev := range revisions(v.snapshot, ds) {
+	for _, rev := range r.revisions(v.snapshot, ds) {
 		all = append(all, shown{rev.Commit, texts.RevisionCheck(rev), nil})
 	}
 	all, failed := r.showSources(ctx, v, all)
@@ -78,11 +78,10 @@ func (r *Reconciler) showHead(ctx context.Context, v *view, d *promotion.Decisio
 	return []shown{{o.Head, texts.HeadCheck(t), nil}}
 }
 
-// revisions are the check runs of the revisions that are on their way, or were
-// within the last hour.
-func revisions(s *promotion.Snapshot, ds []promotion.Decision) []texts.Revision {
-	live := map[string]map[string]bool{} // revision → pipelines
-	var order []string
+// live are the revisions that are on their way, or were within the last hour, in
+// order, each with its pipelines.
+func live(s *promotion.Snapshot, ds []promotion.Decision) (order []string, live map[string]map[string]bool) {
+	live = map[string]map[string]bool{}
 	add := func(revision, pipeline string) {
 		if !s.Holds(revision) {
 			return
@@ -135,25 +134,26 @@ func revisions(s *promotion.Snapshot, ds []promotion.Decision) []texts.Revision 
 			add(st.Verdicts[0].Revision, o.Key.Pipeline)
 		}
 	}
-	var out []texts.Revision
-	for _, revision := range order {
-		rev := texts.Revision{Repository: s.Repository, Commit: revision, Now: s.Now}
-		for i := range s.Environments {
-			o := &s.Environments[i]
-			if !live[revision][o.Key.Pipeline] {
-				continue
-			}
-			if n := len(rev.Pipelines); n == 0 || rev.Pipelines[n-1].Pipeline != o.Pipeline {
-				rev.Pipelines = append(rev.Pipelines, texts.RevisionPipeline{Pipeline: o.Pipeline})
-			}
-			if step, on := revisionStep(s, &ds[i], o, revision); on {
-				last := &rev.Pipelines[len(rev.Pipelines)-1]
-				last.Steps = append(last.Steps, step)
-			}
+	return order, live
+}
+
+// revisionOf is what the check run on a revision is made of, over those pipelines.
+func revisionOf(s *promotion.Snapshot, ds []promotion.Decision, revision string, pipelines map[string]bool) texts.Revision {
+	rev := texts.Revision{Repository: s.Repository, Commit: revision, Now: s.Now}
+	for i := range s.Environments {
+		o := &s.Environments[i]
+		if !pipelines[o.Key.Pipeline] {
+			continue
 		}
-		out = append(out, rev)
+		if n := len(rev.Pipelines); n == 0 || rev.Pipelines[n-1].Pipeline != o.Pipeline {
+			rev.Pipelines = append(rev.Pipelines, texts.RevisionPipeline{Pipeline: o.Pipeline})
+		}
+		if step, on := revisionStep(s, &ds[i], o, revision); on {
+			last := &rev.Pipelines[len(rev.Pipelines)-1]
+			last.Steps = append(last.Steps, step)
+		}
 	}
-	return out
+	return rev
 }
 
 // revisionStep is one environment's line of a revision's check run.
@@ -169,9 +169,17 @@ func revisionStep(s *promotion.Snapshot, d *promotion.Decision, o *promotion.Obs
 		}
 	}
 	offered := d.Offer != nil && d.Offer.Landing.Revision == revision
+	if p := o.Ledger.State.UnderWay(); !st.Carries && (offered || p != nil && p.Reverts == nil && p.Revision == revision) {
+		waits(o, d, &st)
+	}
+	if v := o.Config.Verify; v != nil && st.Carries && st.Verification != nil && st.Verification.Verdict == nil {
+		st.Line = v.Line
+	}
 	switch {
 	case offered && !st.Carries:
 		st.Reason = d.Reason
+	case !st.Carries && st.PullRequest == 0 && promotion.PassedOver(s, o, revision):
+		st.Standing, st.Passed, st.Actions = promotion.Waiting, true, nil
 	case !st.Carries && st.PullRequest == 0:
 		// Nothing about this revision here yet: it waits for what comes before.
 		if d.Standing == promotion.Absent {
@@ -184,6 +192,27 @@ func revisionStep(s *promotion.Snapshot, d *promotion.Decision, o *promotion.Obs
 		}
 	}
 	return st, true
+}
+
+// waits says what keeps a revision from landing in an environment.
+func waits(o *promotion.Observed, d *promotion.Decision, st *texts.Step) {
+	for i, g := range d.Gates {
+		if g.Passed {
+			continue
+		}
+		st.Waits, st.Line = &d.Gates[i], g.Line
+		if p := o.Ledger.State.UnderWay(); p != nil {
+			st.Asked = p.Claimed
+		} else if d.Offer != nil {
+			st.Asked = d.Offer.Landing.Time
+		}
+		for _, w := range o.Config.Windows {
+			if g.Name == "window" && w.Line == g.Line {
+				st.Zone = w.Zone
+			}
+		}
+		return
+	}
 }
 
 // about leaves those of what applies to an environment that are about a revision.
