@@ -150,11 +150,15 @@ func configText(dir string, m setup.Made) (string, error) {
 	out.WriteString("# config.example.yml explains every setting; what is not said here has its default.\n\n")
 	encoder := yaml.NewEncoder(&out)
 	encoder.SetIndent(2)
-	err := encoder.Encode(ordered(
-		"server", ordered("address", defaultConfig().Server.Address),
+	all := []any{
+		"server", ordered("address", defaultConfig().Server.Address, "public_url", m.Public),
 		"github", ordered(github...),
 		"data_dir", filepath.Join(dir, "data"),
-	))
+	}
+	if m.ClientID != "" && m.ClientSecret != "" {
+		all = append(all, "pages", ordered("client_id", m.ClientID, "client_secret_file", filepath.Join(dir, clientSecretName)))
+	}
+	err := encoder.Encode(ordered(all...))
 	return out.String(), errors.Join(err, encoder.Close())
 }
 
