@@ -233,8 +233,8 @@ func (c *computation) setValues(i int, s itemSides, fields []string) error {
 		if drift {
 			ch.Kinds = addKind(ch.Kinds, Drift)
 		}
-		if canonical(ch.Now) != "" && canonical(ch.After) != "" {
-			pairs = append(pairs, versionPair{ch.Now, ch.After})
+		if p := valueVersions(ch.Now, ch.After); p != (versionPair{}) {
+			pairs = append(pairs, p)
 		}
 		changes = append(changes, ch)
 	}
@@ -286,7 +286,7 @@ func (c *computation) setField(i int, s itemSides, fields []string, key string, 
 	if reason != "" {
 		return nil, ch, reason, nil
 	}
-	if uok && tok && isDowngrade(t.Text, u.Text) {
+	if v := valueVersions(t.Text, u.Text); uok && tok && isDowngrade(v.from, v.to) {
 		ch.Kinds = addKind(ch.Kinds, Downgrade)
 	}
 	if uok && c.leak.in(u.Text) && (!tok || !c.leak.in(t.Text)) {

@@ -74,6 +74,29 @@ var (
 	versionRunes = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-+_"
 )
 
+// valueVersions are the versions that a value was and becomes: it is one, or an
+// image whose tag is one.
+func valueVersions(now, after string) versionPair {
+	if canonical(now) != "" && canonical(after) != "" {
+		return versionPair{now, after}
+	}
+	image, from, ok := cutTag(now)
+	same, to, both := cutTag(after)
+	if ok && both && image == same && canonical(from) != "" && canonical(to) != "" {
+		return versionPair{from, to}
+	}
+	return versionPair{}
+}
+
+// cutTag splits an image's name from its tag.
+func cutTag(text string) (image, tag string, ok bool) {
+	i := strings.LastIndexByte(text, ':')
+	if i < 0 || strings.ContainsAny(text[i:], "/@") || strings.ContainsAny(text, " \t\n") {
+		return "", "", false
+	}
+	return text[:i], text[i+1:], true
+}
+
 // lineVersions finds the version that changed between two lines, when that is
 // all that changed. A number with one dot counts only where the line says that
 // it is a version, or behind an image's colon.
