@@ -75,7 +75,8 @@ func (p *Pages) act(r *http.Request, who *Person) (*answer, error) {
 		return nil, errNotFound
 	}
 	back := envPath(repo, of.Key, e.Name)
-	at := slices.IndexFunc(e.Actions, func(a view.Action) bool { return a.Command == in.Get("command") })
+	// An action is about what the page showed when it was drawn: its button says.
+	at := slices.IndexFunc(e.Actions, func(a view.Action) bool { return a.Command == in.Get("command") && a.Button == in.Get("button") })
 	switch {
 	case at < 0:
 		return nil, &refusal{status: http.StatusConflict, title: "That does not apply any more", back: back, text: "Something has changed since the page was drawn. Nothing was done; look again."}
@@ -89,7 +90,7 @@ func (p *Pages) act(r *http.Request, who *Person) (*answer, error) {
 		a.page.Crumbs = crumbs(repo, crumb{titleOf(repo, of), pipePath(repo, of.Key)}, crumb{e.Name, back}, crumb{action.Label, ""})
 		return a, nil
 	}
-	press := Press{ID: pressID(who, repo, e, action, in.Get("once")), By: who.Login, Command: action.Command, PullRequest: action.PullRequest, At: p.options.Now()}
+	press := Press{ID: pressID(who, repo, e, action, in.Get("once")), By: who.Login, Command: action.Command, Button: action.Button, PullRequest: action.PullRequest, At: p.options.Now()}
 	if err := p.options.Press(r.Context(), *repo, press); err != nil {
 		return nil, fmt.Errorf("keep a press: %w", err)
 	}
@@ -103,7 +104,7 @@ func notSent(err error) error {
 // pressID is the same for the same button of the same drawing of a page, and for
 // nobody else's.
 func pressID(who *Person, repo *view.Repository, e *view.Environment, a view.Action, once string) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %d %q %q %q %q", strings.ToLower(who.Login), repo.ID, e.Pipeline, e.Name, a.Command, once))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %d %q %q %q %q %q", strings.ToLower(who.Login), repo.ID, e.Pipeline, e.Name, a.Command, a.Button, once))
 	return "page-" + hex.EncodeToString(sum[:16])
 }
 

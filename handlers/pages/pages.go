@@ -63,6 +63,7 @@ type Press struct {
 	ID      string
 	By      string // login
 	Command string // what a comment would say after "/promobot "
+	Button  string // what it was about when it was shown (view.Action); "" when Command says
 	// PullRequest is the one whose comment it would be; 0 for none.
 	PullRequest int
 	At          time.Time
