@@ -51,6 +51,8 @@ type Parts struct {
 	Followers handlers.Followers
 	// Views is what is shown of repositories; optional.
 	Views *results.Store
+	// Quota is what is left of the requests to GitHub, where fewest are; optional.
+	Quota func(now time.Time) quota
 	Close func() error // after all work has ended; optional
 }
 
@@ -63,6 +65,7 @@ type Program struct {
 	wire   Wire
 	log    zerolog.Logger
 
+	onStop    []func()      // before the server waits for its requests to end
 	listening chan struct{} // closed when addr is known or never will be
 	once      sync.Once
 	addr      string
@@ -167,6 +170,9 @@ func (p *Program) serve(ctx context.Context, listener net.Listener, site http.Ha
 		// Requests outlive ctx: a webhook under way is stored and answered.
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
+	for _, end := range p.onStop {
+		server.RegisterOnShutdown(end)
+	}
 	failed := make(chan error, 1)
 	go func() {
 		err := server.Serve(listener)
@@ -253,17 +259,22 @@ func (p *Program) site(parts siteParts) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	ready := handlers.Ready(p.log,
-		handlers.Check{Name: "queue", Ready: func(ctx context.Context) error {
+	checks := []handlers.Check{
+		{Name: "queue", Ready: func(ctx context.Context) error {
 			_, err := parts.work.Stats(ctx)
 			return err
 		}},
 		handlers.Remembered(handlers.Check{Name: "git", Ready: gitCheck(p.config.Git.Path)}, 10*time.Minute),
 		handlers.Remembered(handlers.Check{Name: "github", Ready: parts.parts.App.Authenticated}, time.Minute),
-		handlers.Check{Name: "sweep", Ready: parts.sweeper.Ready},
-	)
+		{Name: "sweep", Ready: parts.sweeper.Ready},
+	}
+	ready := handlers.Ready(p.log, checks...)
+	heard := &heard{next: webhook}
 	mux := http.NewServeMux()
-	mux.Handle(handlers.WebhookRoute, webhook)
+	mux.Handle(handlers.WebhookRoute, heard)
+	if err := p.pages(mux, parts, checks, heard); err != nil {
+		return nil, err
+	}
 	mux.HandleFunc("GET /livez", handlers.Live)
 	mux.Handle("GET /readyz", ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(parts.registry, promhttp.HandlerOpts{ErrorLog: serverLog(p.log), ErrorHandling: promhttp.ContinueOnError}))

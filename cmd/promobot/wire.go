@@ -72,6 +72,7 @@ func wireAt(ctx context.Context, now func() time.Time, config Config, log zerolo
 	return Parts{
 		App: installed{app}, Reconcile: l.reconcile, Deliver: l.deliver,
 		Deliveries: installed{app}, Comments: installed{app}, Followers: l.followers.of, Views: views,
+		Quota: seen.quotas.least,
 		Close: func() error { return errors.Join(mirrors.Close(), views.Close()) },
 	}, nil
 }

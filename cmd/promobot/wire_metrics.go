@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,6 +21,57 @@ type outboundMetrics struct {
 	windows   *prometheus.HistogramVec
 	conflicts prometheus.Counter
 	evictions prometheus.Counter
+	quotas    quotas
+}
+
+// quota is what is left of an hour's requests to GitHub.
+type quota struct {
+	remaining, limit int
+	reset            time.Time
+}
+
+// quotas are those that GitHub told last. Answers do not say whose they are; but
+// each installation's hour ends at a second of its own.
+type quotas struct {
+	mu     sync.Mutex
+	byHour map[int64]quota
+}
+
+func (q *quotas) note(told quota, now time.Time) {
+	if told.limit <= 0 || told.reset.IsZero() {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.drop(now)
+	if q.byHour == nil {
+		q.byHour = map[int64]quota{}
+	}
+	hour := told.reset.Unix()
+	if known, is := q.byHour[hour]; !is || told.remaining < known.remaining {
+		q.byHour[hour] = told
+	}
+}
+
+func (q *quotas) drop(now time.Time) {
+	for hour, known := range q.byHour {
+		if !now.Before(known.reset) {
+			delete(q.byHour, hour)
+		}
+	}
+}
+
+// least is the one with the fewest left; the zero value when none is known.
+func (q *quotas) least(now time.Time) (least quota) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.drop(now)
+	for _, known := range q.byHour {
+		if least.limit == 0 || known.remaining < least.remaining {
+			least = known
+		}
+	}
+	return least
 }
 
 func newOutboundMetrics(registerer prometheus.Registerer) *outboundMetrics {
@@ -56,6 +108,7 @@ func (m *outboundMetrics) request(o github.Observation) {
 	m.requests.WithLabelValues(o.Method, o.Route, strconv.Itoa(o.Status)).Inc()
 	if o.Remaining >= 0 {
 		m.remaining.Set(float64(o.Remaining))
+		m.quotas.note(quota{o.Remaining, o.Limit, o.Reset}, time.Now())
 	}
 }
 
