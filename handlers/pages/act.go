@@ -26,13 +26,14 @@ type form struct {
 	Pipeline    string
 	Environment string
 	Action      view.Action
+	Main        bool // what is waited for
 }
 
 // newOnce tells one drawing of a page from any other.
 func newOnce() string { return rand.Text() }
 
 func newForm(repo *view.Repository, e *view.Environment, a view.Action, who *Person, once string) *form {
-	return &form{To: repoPath(repo) + "/act", CSRF: who.CSRF, Once: once, Pipeline: e.Pipeline, Environment: e.Name, Action: a}
+	return &form{To: repoPath(repo) + "/act", CSRF: who.CSRF, Once: once, Pipeline: e.Pipeline, Environment: e.Name, Action: a, Main: e.Needs != "" && slices.Contains(goesOn, a.Name)}
 }
 
 func newForms(repo *view.Repository, e *view.Environment, who *Person, once string) []*form {

@@ -123,6 +123,9 @@ type column struct {
 	Production bool
 }
 
+// Tag says whether the name does not tell by itself that it is production.
+func (c column) Tag() bool { return c.Production && !strings.Contains(strings.ToLower(c.Name), "prod") }
+
 type row struct {
 	To, Title, Repo string
 	Cells           []cell
@@ -229,7 +232,7 @@ func cellOf(r *view.Repository, e *view.Environment) cell {
 	s := standingOf(*e)
 	switch {
 	case e.Needs != "":
-		c.Class, c.Word = "n", "needs you"
+		c.Class, c.Word = "x", "needs you"
 		if s.Tone == "bad" || e.Hold != nil {
 			c.Word = strings.ToLower(s.Text) + ", needs you"
 		}

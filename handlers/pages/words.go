@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ var functions = template.FuncMap{
 	"link":     link,
 	"pair":     func(address, text string) pair { return pair{link(address), text} },
 	"pull":     pullOf,
+	"about":    about,
 	"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"utc":      func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
 	"minute":   minute,
@@ -58,6 +60,18 @@ func link(address string) string {
 		return ""
 	}
 	return u.String()
+}
+
+// about is a link that says where it leads to: a pull request, or another server.
+func about(address string) pair {
+	u, err := url.Parse(address)
+	if err != nil {
+		return pair{"", "link"}
+	}
+	if number := path.Base(u.Path); path.Base(path.Dir(u.Path)) == "pull" && strings.Trim(number, "0123456789") == "" {
+		return pair{link(address), "#" + number}
+	}
+	return pair{link(address), cmp.Or(u.Hostname(), "link")}
 }
 
 // minute is a time as HTML's time element reads its own text: the tersest there is.
@@ -144,6 +158,8 @@ func standingOf(e view.Environment) sign {
 	switch {
 	case e.Failure != nil && !e.Failure.Over, e.Watch != nil && !e.Watch.Failing.IsZero():
 		return sign{"bad", "cross", "Failing"}
+	case e.Hold != nil && e.Failure != nil:
+		return sign{"bad", "pause", "Held"}
 	case e.Hold != nil:
 		return sign{"wait", "pause", "Held"}
 	}

@@ -4,6 +4,7 @@ package pages_test
 // and one of which hundreds of services are made.
 
 import (
+	"crypto/sha1"
 	"fmt"
 	"strings"
 	"time"
@@ -21,7 +22,7 @@ type world struct{ now time.Time }
 
 func (w world) ago(d time.Duration) time.Time { return w.now.Add(-d).Truncate(time.Second) }
 
-func commit(n int) string { return fmt.Sprintf("%040x", 0x9f3c1d2a0b*(n+7)) }
+func commit(n int) string { return fmt.Sprintf("%x", sha1.Sum([]byte{byte(n), byte(n >> 8)})) }
 
 func pullURL(n int) string { return fmt.Sprintf("https://github.com/acme/shop/pull/%d", n) }
 

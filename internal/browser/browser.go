@@ -26,11 +26,12 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	cdpruntime "github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 )
 
-// within bounds all that one tab does.
-const within = 90 * time.Second
+// within bounds one thing that a tab does.
+const within = time.Minute
 
 // Browser is one running Chromium; close nothing, the test does.
 type Browser struct {
@@ -52,7 +53,7 @@ func Start(t testing.TB) *Browser {
 		chromedp.ExecPath(program),
 		chromedp.Flag("disable-dev-shm-usage", true),
 		chromedp.Flag("lang", "en-GB"),
-		chromedp.Env("TZ=Europe/Berlin"), // another zone than the server's
+		chromedp.Env("TZ=Europe/Berlin", "LANGUAGE=en_GB"), // another zone than the server's
 		chromedp.WSURLReadTimeout(time.Minute),
 	)
 	if os.Geteuid() == 0 {
@@ -102,19 +103,39 @@ type Tab struct {
 // but for what Expect names.
 func (b *Browser) Tab(t testing.TB) *Tab {
 	t.Helper()
-	ctx, closeTab := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
-	ctx, cancel := context.WithTimeout(ctx, within)
+	id, err := b.window()
+	if err != nil {
+		t.Fatalf("open a tab: %v", err)
+	}
+	ctx, closeTab := chromedp.NewContext(b.ctx, chromedp.WithTargetID(id))
 	tab := &Tab{t: t, ctx: ctx, axe: b.axe}
 	t.Cleanup(func() {
-		cancel()
 		closeTab()
 		for _, line := range tab.Console() {
 			t.Errorf("the page's console: %s", line)
 		}
 	})
 	chromedp.ListenTarget(ctx, tab.hear)
-	tab.Do(log.Enable(), network.Enable())
+	// The first run must not be bounded: its context is the tab's life.
+	if err := chromedp.Run(ctx, log.Enable(), network.Enable()); err != nil {
+		t.Fatalf("open a tab: %v", err)
+	}
 	return tab
+}
+
+// window opens one in a browser context of its own, as a private window is.
+func (b *Browser) window() (target.ID, error) {
+	var id target.ID
+	err := chromedp.Run(b.ctx, chromedp.ActionFunc(func(ctx context.Context) error {
+		ctx = cdp.WithExecutor(ctx, chromedp.FromContext(ctx).Browser)
+		own, err := target.CreateBrowserContext().WithDisposeOnDetach(true).Do(ctx)
+		if err != nil {
+			return err
+		}
+		id, err = target.CreateTarget("about:blank").WithBrowserContextID(own).WithNewWindow(true).Do(ctx)
+		return err
+	}))
+	return id, err
 }
 
 func (t *Tab) hear(event any) {
@@ -165,16 +186,19 @@ next:
 // Do runs chromedp's actions.
 func (t *Tab) Do(actions ...chromedp.Action) {
 	t.t.Helper()
-	if err := chromedp.Run(t.ctx, actions...); err != nil {
+	ctx, cancel := context.WithTimeout(t.ctx, within)
+	defer cancel()
+	if err := chromedp.Run(ctx, actions...); err != nil {
 		t.t.Fatalf("the browser: %v", err)
 	}
 }
 
-// Look sets theme ("light" or "dark") and size of the window.
+// Look sets theme ("light" or "dark") and size of the window; nothing moves, so that
+// what is measured stands.
 func (t *Tab) Look(theme string, width, height int64) {
 	t.t.Helper()
 	t.Do(
-		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}),
+		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: "reduce"}}),
 		chromedp.EmulateViewport(width, height),
 	)
 }
@@ -217,9 +241,19 @@ func (t *Tab) Text(selector string) string {
 // follows.
 func (t *Tab) Click(selector string) {
 	t.t.Helper()
-	if _, err := chromedp.RunResponse(t.ctx, chromedp.Click(selector, chromedp.ByQuery)); err != nil {
+	ctx, cancel := context.WithTimeout(t.ctx, within)
+	defer cancel()
+	if _, err := chromedp.RunResponse(ctx, chromedp.Click(selector, chromedp.ByQuery)); err != nil {
 		t.t.Fatalf("click %s: %v", selector, err)
 	}
+}
+
+// Window is what the window shows of the page, as a PNG.
+func (t *Tab) Window() []byte {
+	t.t.Helper()
+	var picture []byte
+	t.Do(chromedp.CaptureScreenshot(&picture))
+	return picture
 }
 
 // Picture is the whole page as a PNG.
@@ -250,24 +284,28 @@ type violation struct {
 }
 
 // Accessible fails the test for each of axe's violations, best practices among
-// them, and where the page is wider than the window.
-func (t *Tab) Accessible() {
+// them, and where the page is wider than the window. Name is the page's.
+func (t *Tab) Accessible(name string) {
 	t.t.Helper()
+	var loaded bool
+	if t.Ask(`"axe" in window`, &loaded); !loaded {
+		t.Do(chromedp.Evaluate(t.axe+";0", nil))
+	}
 	var text string
-	t.Ask(t.axe+`;axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations))`, &text)
+	t.Ask(`axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations))`, &text)
 	var violations []violation
 	if err := json.Unmarshal([]byte(text), &violations); err != nil {
 		t.t.Fatalf("read what axe says: %v", err)
 	}
 	for _, v := range violations {
 		for _, n := range v.Nodes[:min(len(v.Nodes), 5)] {
-			t.t.Errorf("axe: %s (%s): %s\n  %s\n  %s", v.ID, v.Impact, v.Help, n.HTML, n.Summary)
+			t.t.Errorf("%s: axe: %s (%s): %s\n  %s\n  %s", name, v.ID, v.Impact, v.Help, n.HTML, n.Summary)
 		}
 	}
 	var wider int
 	t.Ask(`document.documentElement.scrollWidth - document.documentElement.clientWidth`, &wider)
 	if wider > 0 {
-		t.t.Errorf("the page is %d pixels wider than its window", wider)
+		t.t.Errorf("%s: the page is %d pixels wider than its window", name, wider)
 	}
 }
 
