@@ -1,7 +1,9 @@
 # What a developer runs. `make test` is the whole of the tests that must pass.
 GOLANGCI_LINT ?= go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build test race lint soak bench demo golden
+GORELEASER ?= go run github.com/goreleaser/goreleaser/v2@v2.15.4
+
+.PHONY: release-check build test race lint soak bench demo golden
 
 build: ## the program, in bin/
 	go build -trimpath -o bin/promobot ./cmd/promobot
@@ -24,6 +26,10 @@ bench: ## promobot measured over the simulator, beside the usual script; BENCH='
 
 lint: ## formatting, linters and the architecture
 	$(GOLANGCI_LINT) run
+
+release-check: ## the configuration of releases, and what the packages hold
+	$(GORELEASER) check
+	sh -n deploy/completions.sh
 
 golden: ## rewrite golden files and generated references
 	go test ./promotion ./promotion/config ./promotion/command ./promotion/texts -update

@@ -90,7 +90,7 @@ func TestCompletionScripts(t *testing.T) {
 		t.Errorf("bash does not understand it: %v: %s", err, out)
 	}
 	var out bytes.Buffer
-	if code := run(t.Context(), []string{"completion", "fsh"}, &out, &out); code != exitUsage || !strings.Contains(out.String(), "did you mean fish?") {
+	if code := run(t.Context(), []string{"completion", "fishy"}, &out, &out); code != exitUsage || !strings.Contains(out.String(), "did you mean fish?") {
 		t.Errorf("exit %d: %s", code, out.String())
 	}
 }
