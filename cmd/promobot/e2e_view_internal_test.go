@@ -4,6 +4,7 @@ package main
 // keeps it: after a promotion, over a restart, and when GitHub does not answer.
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -76,5 +77,32 @@ func TestWhatIsShown(t *testing.T) {
 	s.wait("that GitHub does not answer is shown", func() bool { return s.shown().Error != "" })
 	if got := s.shownOf("prod"); got.Current == nil || got.Current.Revision != revision {
 		t.Errorf("what was seen before is gone: %+v", got)
+	}
+}
+
+// TestShadowScore: in observe people promote by hand, and take it back; what auto
+// would have done is scored by the bytes that they wrote.
+func TestShadowScore(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, sceneOptions{files: shopFiles(strings.Replace(shopPropose, "prod: {from: dev}", "prod: {from: dev, mode: observe}", 1), "dev", "prod")})
+	s.installed(2)
+	score := func() view.Shadow {
+		if e := s.shownOf("prod").Shadow; e != nil {
+			return *e
+		}
+		return view.Shadow{}
+	}
+	s.release("2.0.0")
+	s.wait("the offer is noted", func() bool { return score().Open == 1 })
+	before := s.read("envs/prod/values.yaml")
+	s.push("prod: 2.0.0 by hand", map[string]string{"envs/prod/values.yaml": strings.Replace(before, "1.0.0", "2.0.0", 1)})
+	s.wait("that is what auto would have done", func() bool { return score().Same == 1 })
+	s.push("prod: back", map[string]string{"envs/prod/values.yaml": before})
+	s.wait("it is taken back", func() bool { return score().Reverted == 1 })
+	s.settle()
+	s.stop()
+	s.start()
+	if got := score(); got.Offered != 1 || got.Reverted != 1 {
+		t.Errorf("after a restart it is %+v", got)
 	}
 }
