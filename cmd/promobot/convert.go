@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -32,11 +33,24 @@ func newConvertCommand() *cobra.Command {
 		Use:   "convert",
 		Short: "Make a pipeline file of another tool's configuration",
 		Long:  convertHelp + convertCodes,
-		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("%s is no tool that can be converted from", printable(args[0]))
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newConvertTelefonistka(), newConvertPromoter())
 	return c
+}
+
+// oneFile is the one argument of the commands below convert.
+func oneFile(c *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return usage("one FILE is wanted, - for standard input; `%s --help` says how", c.CommandPath())
+	}
+	return nil
 }
 
 func newConvertTelefonistka() *cobra.Command {
@@ -51,7 +65,7 @@ of for_each. Where sourcePath is a regular expression, it means the folders that
 the file names; with --repo those of the newest commit (HEAD) of a repository
 too, and what was made is held against it, as promobot validate --repo does.` + convertCodes,
 		Example: `  promobot convert telefonistka telefonistka.yaml --repo . > ` + config.Path,
-		Args:    cobra.ExactArgs(1),
+		Args:    oneFile,
 		RunE: func(c *cobra.Command, args []string) error {
 			return convertTelefonistka(c.Context(), args[0], repo, c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr())
 		},
@@ -69,7 +83,7 @@ func newConvertPromoter() *cobra.Command {
 The PromotionStrategy's branches become environments, read from the branches of
 the same names that end in -next; a TimedCommitStatus becomes soak.` + convertCodes,
 		Example: `  promobot convert gitops-promoter strategy.yaml > ` + config.Path,
-		Args:    cobra.ExactArgs(1),
+		Args:    oneFile,
 		RunE: func(c *cobra.Command, args []string) error {
 			name, text, err := readNamed(args[0], c.InOrStdin())
 			if err != nil {

@@ -52,6 +52,8 @@ Try it, from a clone of your repository; nothing is installed and nothing writte
 
 Then run it:
 
+  promobot setup                              make the GitHub App, write the configuration
+  promobot doctor OWNER/REPO                  what is missing, and how to mend it
   promobot serve --config config.yml
   promobot status                             where every environment stands
   promobot changes --env 'prod*' --since 2h   what changed lately
