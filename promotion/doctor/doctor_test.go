@@ -124,6 +124,9 @@ func TestApp(t *testing.T) {
 		{"an unverified certificate", func(a *doctor.App) { a.Hook.SkipsIdentity = true }, nil, doctor.Doubtful, "certificate of p.example", "SSL verification"},
 		{"nothing delivered", deliveries(), nil, doctor.Doubtful, "no webhook in the last three days", "/advanced"},
 		{"one lost, the newest there", deliveries(200, 502), nil, doctor.Doubtful, "1 of the last 2", "/advanced"},
+		{"the ping lost, the newest there", func(a *doctor.App) {
+			a.Deliveries = append(a.Deliveries, doctor.Delivery{At: noon, Event: "ping", Status: "failed to connect to host"})
+		}, nil, doctor.Well, "", ""},
 		{"out of reach", deliveries(0, 0, 200), nil, doctor.Wrong, "the last 2 webhooks did not arrive (push, 2026-03-02 12:00 UTC: timed out)", "firewall"},
 		{"another secret", deliveries(401), nil, doctor.Wrong, "the last 1 webhook did not arrive", "webhook_secret_file"},
 		{"something else answers", deliveries(404), nil, doctor.Wrong, "404", "lead /api/github/hook to promobot"},

@@ -52,7 +52,9 @@ func TestRepository(t *testing.T) {
 		}
 	}
 	workflow := func(text string) change {
-		return func(in *doctor.Repository) { in.Workflows = map[string][]byte{".github/workflows/ci.yml": []byte(text)} }
+		return func(in *doctor.Repository) {
+			in.Workflows = map[string][]byte{".github/workflows/ci.yml": []byte(text)}
+		}
 	}
 	grant := func(uses ...string) change {
 		return func(in *doctor.Repository) { in.Installation.Permissions = granted(uses...) }
