@@ -20,6 +20,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -107,8 +108,10 @@ func (r *reader) read(b pageBlock) {
 	case b.language == "sh" || b.language == "console":
 		r.commands(b)
 		return
-	case b.language == "json" && !json.Valid([]byte(b.text)):
-		r.errorf(b, "this is no JSON")
+	case b.language == "json":
+		if b.excuse == "" && !json.Valid([]byte(b.text)) {
+			r.errorf(b, "this is no JSON")
+		}
 	case b.language == "yaml":
 		r.yaml(b)
 	case b.language != "" && b.language != "text" && b.language != "ics" && b.excuse == "":
@@ -127,6 +130,10 @@ func (r *reader) yaml(b pageBlock) {
 		}
 		return
 	}
+	if b.file == "" && isServerConfig(b.text) {
+		r.serverConfig(b)
+		return
+	}
 	decoder := yaml.NewDecoder(strings.NewReader(b.text))
 	for {
 		var any yaml.Node
@@ -139,6 +146,37 @@ func (r *reader) yaml(b pageBlock) {
 	}
 	if b.file == "" && b.excuse == "" && r.page != verificationPage { // whose documents TestDocumentedVerification reads
 		r.errorf(b, "nothing reads this: name its file behind the language, or say why in the line before, as <!-- not read: … -->")
+	}
+}
+
+// isServerConfig tells a part of the server's configuration by its keys.
+func isServerConfig(text string) bool {
+	var keys map[string]any
+	if yaml.Unmarshal([]byte(text), &keys) != nil || len(keys) == 0 {
+		return false
+	}
+	c := defaultConfig()
+	known := append((&loader{settings: settings(&c)}).keysBelow(""), "notifications")
+	for key := range keys {
+		if !slices.Contains(known, key) {
+			return false
+		}
+	}
+	return true
+}
+
+// serverConfig holds a part of the server's configuration to what it reads. Files
+// that it names for secrets are on another machine.
+func (r *reader) serverConfig(b pageBlock) {
+	r.t.Helper()
+	_, _, err := loadConfig(writeFile(r.t, "config.yml", b.text), required())
+	if err == nil {
+		return
+	}
+	for problem := range strings.SplitSeq(err.Error(), "\n") {
+		if !strings.Contains(problem, "no such file") {
+			r.errorf(b, "%s", problem)
+		}
 	}
 }
 

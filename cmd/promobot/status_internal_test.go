@@ -189,4 +189,3 @@ func TestStatusOfWhatIsNot(t *testing.T) {
 		})
 	}
 }
-
