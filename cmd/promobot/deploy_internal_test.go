@@ -100,3 +100,42 @@ func TestExampleNotifications(t *testing.T) {
 		t.Errorf("%+v", n)
 	}
 }
+
+// TestNotificationsPage: what the page has people write is taken.
+func TestNotificationsPage(t *testing.T) {
+	t.Parallel()
+	const page = "docs/guides/notifications.md"
+	dir := t.TempDir()
+	for name, text := range map[string]string{"private-key.pem": testKey(), "webhook-secret": "hush", "slack-url": "https://hooks.example.com/services/a"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var config, template string
+	for _, b := range pageBlocks(t, page) {
+		switch {
+		case b.file == "config.yml":
+			config = regexp.MustCompile(`_file: (\S+)`).ReplaceAllString(b.text, "_file: "+dir+"/$1")
+		case strings.HasPrefix(b.text, "template: "):
+			template = b.text
+		}
+	}
+	if config == "" || template == "" {
+		t.Fatalf("%s shows no configuration, or no template", page)
+	}
+	with := config + "    " + strings.ReplaceAll(strings.TrimSpace(template), "\n", "\n    ") + "\n"
+	for _, text := range []string{config, with} {
+		if _, _, err := loadConfig(writeFile(t, "config.yml", text), nil); err != nil {
+			t.Errorf("%s: %v in\n%s", page, err, text)
+		}
+	}
+	text, err := os.ReadFile(filepath.Join("..", "..", page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range notify.Kinds {
+		if !strings.Contains(string(text), "`"+string(kind)+"`") {
+			t.Errorf("%s does not name %s", page, kind)
+		}
+	}
+}

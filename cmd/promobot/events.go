@@ -38,7 +38,10 @@ Nothing is sent and nothing is needed.
 
 With --to they are signed with github.webhook_secret and sent to a running
 promobot. That is safe to do: an event only has promobot look at a repository,
-and a letter that it has had is not dealt with twice.`
+and a letter that it has had is not dealt with twice.
+
+Exit codes: 0 all were taken or ignored, 1 some were refused, 2 the command was
+not understood, 3 a file could not be read or promobot not be reached.`
 
 type eventsFlags struct {
 	config, event, to string

@@ -13,7 +13,10 @@ import (
 )
 
 const notifyTestHelp = `Sends one message that says it is a test to a receiver of the configuration's
-notifications, once, and says what became of it. Nothing has to be running.`
+notifications, once, and says what became of it. Nothing has to be running.
+
+Exit codes: 0 the receiver took it, 1 it did not, or the configuration has to be
+mended, 2 there is no such receiver.`
 
 // newNotifyCommand returns "promobot notify".
 func newNotifyCommand() *cobra.Command {

@@ -39,8 +39,10 @@ The proxy writes each body anew, so its bytes can differ from those that GitHub
 signed. What still fits its signature is handed on; what does not is refused,
 since nothing tells a rewritten body from a forged one. --resign signs such ones
 with your own secret: then anyone who knows the channel can have this promobot
-look at a repository, which is all that an event can do, or send it commands in
-comments, which are read anew from GitHub.`
+look at a repository, or at a comment, which it reads anew from GitHub.
+
+Exit codes: 0 it was told to stop, 1 there is no such channel, 2 the command was
+not understood.`
 
 type receiveFlags struct {
 	config, from, to string

@@ -26,6 +26,7 @@ type shownViews interface {
 // notifications returns what tells the configured receivers until its context
 // ends, and what closes their outbox after that. Without receivers it is nothing.
 func (p *Program) notifications(ctx context.Context, parts Parts, registerer prometheus.Registerer) (run func(context.Context), end func() error, err error) {
+	metrics := notify.NewMetrics(registerer)
 	if len(p.config.Notifications) == 0 || parts.Views == nil {
 		return func(context.Context) {}, func() error { return nil }, nil
 	}
@@ -42,7 +43,7 @@ func (p *Program) notifications(ctx context.Context, parts Parts, registerer pro
 		return nil, nil, err
 	}
 	n, err := notify.New(ctx, notify.Options{
-		Receivers: receivers, Outbox: box, Now: time.Now, UserAgent: userAgent(), Log: p.log, Metrics: registerer,
+		Receivers: receivers, Outbox: box, Now: time.Now, UserAgent: userAgent(), Log: p.log, Metrics: metrics,
 	})
 	if err != nil {
 		_ = box.Close()

@@ -45,11 +45,30 @@ type Options struct {
 	Now       func() time.Time
 	UserAgent string
 	Log       zerolog.Logger
-	Metrics   prometheus.Registerer // nil: none are registered
-	Resolver  *net.Resolver         // nil: the system's
+	Metrics   *Metrics      // nil: nothing is counted
+	Resolver  *net.Resolver // nil: the system's
 	// Rest is how long a message rests after so many failed attempts; nil: from
 	// seconds to ten minutes.
 	Rest func(failed int) time.Duration
+}
+
+// Metrics counts what became of notifications.
+type Metrics struct{ results *prometheus.CounterVec }
+
+// NewMetrics registers them. Labels come from the configuration and fixed lists.
+func NewMetrics(registerer prometheus.Registerer) *Metrics {
+	m := &Metrics{results: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "promobot_notifications_total",
+		Help: "Attempts to tell a receiver of notifications, by its name and what became of them: sent, retried, refused (never tried again), doubt (not known whether it was taken, not tried again), or expired (given up after a day).",
+	}, []string{"receiver", "result"})}
+	registerer.MustRegister(m.results)
+	return m
+}
+
+func (m *Metrics) count(receiver, result string) {
+	if m != nil {
+		m.results.WithLabelValues(receiver, result).Inc()
+	}
 }
 
 // Notifier tells receivers. Make one with New; give it what the loop shows with
@@ -59,7 +78,6 @@ type Notifier struct {
 	senders []*sender
 	since   map[string]map[string]time.Time // receiver → kind → since when it is told
 	nudges  map[string]chan struct{}
-	results *prometheus.CounterVec
 
 	mu    sync.Mutex      // one Saw at a time
 	noted map[string]bool // receiver and id
@@ -72,13 +90,6 @@ func New(ctx context.Context, o Options) (*Notifier, error) {
 		o.Rest = rest
 	}
 	n := &Notifier{Options: o, since: map[string]map[string]time.Time{}, nudges: map[string]chan struct{}{}, noted: map[string]bool{}}
-	n.results = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "promobot_notifications_total",
-		Help: "Attempts to tell a receiver of notifications, by its name and what became of them: sent, retried, refused (never tried again), doubt (not known whether it was taken, not tried again), or expired (given up after a day).",
-	}, []string{"receiver", "result"})
-	if o.Metrics != nil {
-		o.Metrics.MustRegister(n.results)
-	}
 	for _, r := range o.Receivers {
 		if n.nudges[r.Name] != nil {
 			return nil, fmt.Errorf("two receivers are called %s", r.Name)
@@ -286,7 +297,7 @@ const endWithin = 2 * time.Second
 
 // attempt makes one attempt, until sending ends, and stores what became of it.
 func (n *Notifier) attempt(ctx, sending context.Context, s *sender, note outbox.Taken, log zerolog.Logger) error {
-	count := func(result string) { n.results.WithLabelValues(s.Name, result).Inc() }
+	count := func(result string) { n.Metrics.count(s.Name, result) }
 	end := func(result, text string) error {
 		count(result)
 		return n.Outbox.End(ctx, s.Name, note.ID, text)
