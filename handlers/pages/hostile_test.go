@@ -137,7 +137,7 @@ func walk(t *testing.T, body string, visit func(*html.Node)) {
 // ours are all elements and attributes that a page may have.
 var (
 	elements = strings.Fields("html head meta title link script body a header svg circle path rect nav ol ul li span div form input button main section h1 h2 h3 p dl dt dd small b i s code time table thead tbody tr th td label select option datalist details summary article footer wbr")
-	allowed  = strings.Fields("lang charset name content rel href type src defer class viewbox aria-hidden cx cy r d x width height preserveaspectratio role aria-label aria-labelledby id tabindex method action value datetime hidden data-live data-waits scope open selected list autocomplete placeholder maxlength")
+	allowed  = strings.Fields("lang charset name content rel href type src defer class viewbox aria-hidden cx cy r d x width height preserveaspectratio role aria-label aria-labelledby id tabindex method action value datetime hidden data-live data-waits data-at scope open selected list autocomplete placeholder maxlength")
 )
 
 // inert says whether a page holds nothing that a text could have brought.

@@ -45,17 +45,16 @@ type bar struct {
 // Bars are the score as a picture, of which the text beside it says the same.
 func (s shadow) Bars() []bar {
 	var out []bar
+	done := 0
 	for _, part := range []struct {
 		n    int
 		tone string
 	}{{s.Same, "ok"}, {s.Changed, "wait"}, {s.Closed + s.Reverted, "bad"}} {
-		if width := percent(part.n, s.Decided()); width > 0 {
-			x := 0
-			if len(out) > 0 {
-				x = out[len(out)-1].X + out[len(out)-1].Width
-			}
-			out = append(out, bar{x, width, part.tone})
+		until := percent(done+part.n, s.Decided())
+		if x := percent(done, s.Decided()); until > x {
+			out = append(out, bar{x, until - x, part.tone})
 		}
+		done += part.n
 	}
 	return out
 }

@@ -112,7 +112,7 @@ func spans(s string) []span {
 // sentence begins with a capital.
 func sentence(s string) string {
 	first, size := utf8.DecodeRuneInString(s)
-	if word, _, _ := strings.Cut(s, " "); strings.ContainsAny(word, "./_:0123456789") {
+	if word, _, _ := strings.Cut(s, " "); strings.ContainsAny(word, "-./_:0123456789") {
 		return s // a name
 	}
 	return string(unicode.ToUpper(first)) + s[size:]

@@ -10,8 +10,10 @@
   const longAgo = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
   const units = [["day", 86400], ["hour", 3600], ["minute", 60]];
 
-  // words are how a time is said: near ones by the distance, others by the date.
+  // words are how a time is said: near ones by the distance, others by the date;
+  // without a form, always by the date.
   const words = (at, form) => {
+    if (!form) return (Math.abs(at - Date.now()) < 6 * 86400e3 ? day : date).format(at);
     const seconds = (at - Date.now()) / 1000, far = Math.abs(seconds);
     if (far < 45) return seconds > 0 ? "in a moment" : "just now";
     if (seconds > 6 * 3600) return (far < 6 * 86400 ? day : date).format(at);
@@ -30,7 +32,7 @@
       if (t.dateTime.length < 11) continue; // a whole day
       const at = new Date(t.dateTime);
       if (isNaN(at)) continue;
-      const text = words(at, terse ? narrow : relative);
+      const text = words(at, terse ? narrow : t.hasAttribute("data-at") ? null : relative);
       if (t.textContent !== text) t.textContent = text;
       if (!t.title) t.title = whole.format(at);
     }
