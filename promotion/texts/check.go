@@ -150,7 +150,9 @@ func waitsFor(p Promotion, g promotion.Gate) string {
 		return "Waits for what soaks in " + environment(p) + ": until " + clock(g.Until)
 	case g.Name == "approval" && p.State.Approval == nil:
 		return "Waits for approval"
-	case g.Name == "hold":
+	case g.Name == "label":
+		return "Held by the label " + promotion.HoldLabel
+	case g.Name == "hold", g.Name == "auto-merge", g.Name == "queue":
 		return upper(g.Text)
 	}
 	return "Waits: " + g.Text

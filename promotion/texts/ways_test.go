@@ -42,7 +42,7 @@ func TestWaysConclusions(t *testing.T) {
 	for name, want := range map[string]string{
 		"window": "Waits for window: Wed 09:00 Europe/Berlin", "approval": "Waits for approval",
 		"soak": "Waits for what soaks in prod-eu: until 3 Mar 17:25 UTC", "held": "Held until 4 Mar 09:00 UTC: the payment provider is down",
-		"queue": "Waits: it stands in the merge queue of main",
+		"queue": "It stands in the merge queue of main",
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c := texts.HeadCheck(ways()[name]); c.Title != want || c.Conclusion != "neutral" {
