@@ -112,7 +112,7 @@ func newReceiver(f receiveFlags, out io.Writer) (*webhookReceiver, error) {
 // pauseBefore doubles from a second to half a minute, a random part less.
 func pauseBefore(failed int) time.Duration {
 	most := min(time.Second<<min(failed, 10), 30*time.Second)
-	return most/2 + rand.N(most/2)
+	return most/2 + rand.N(most/2) //nolint:gosec // only to spread attempts
 }
 
 // errChannel is what connecting again does not mend.
@@ -124,7 +124,7 @@ func (r *webhookReceiver) run(ctx context.Context) error {
 	for {
 		said, err := r.connect(ctx)
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // it was told to stop
+			return nil // it was told to stop
 		}
 		if errors.Is(err, errChannel) {
 			return err

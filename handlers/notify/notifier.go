@@ -192,7 +192,7 @@ func (n *Notifier) notes(r *Receiver, fresh []Event) ([]outbox.Note, error) {
 	for _, e := range fresh {
 		if rank := slices.Index(trouble, e.Kind); rank >= 0 {
 			at := place{e.Pipeline, e.Environment}
-			if known, any := gravest[at]; !any || rank < known {
+			if known, there := gravest[at]; !there || rank < known {
 				gravest[at] = rank
 			}
 		}

@@ -1,6 +1,7 @@
 package notify_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -50,9 +51,7 @@ func TestWhatIsWrongWithAReceiver(t *testing.T) {
 				t.Fatalf("%v, want %s", err, c.want)
 			}
 			var wrong *notify.SettingError
-			if joined, ok := err.(interface{ Unwrap() []error }); ok {
-				wrong, _ = joined.Unwrap()[0].(*notify.SettingError)
-			}
+			errors.As(err, &wrong)
 			if wrong == nil || wrong.Line != c.line {
 				t.Errorf("%+v is not on line %d", wrong, c.line)
 			}
