@@ -47,7 +47,7 @@ func TestRollbackHeadChecks(t *testing.T) {
 		"propose":  {"Waits for a person to merge", "neutral"},
 		"conflict": {"Waits for a person: 2 changes made since in the same lines", "failure"},
 		"merging":  {"Nothing is waited for: promobot merges", "success"},
-		"labelled": {"Waits: the label promobot/hold holds it; take the label off to go on", "neutral"},
+		"labelled": {"Held by the label promobot/hold", "neutral"},
 		"landed":   {"Rolled back in prod-eu", "success"},
 	} {
 		t.Run(name, func(t *testing.T) {
