@@ -15,13 +15,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/promotion/github"
 )
 
 // allGranted lets the installation grant all that promobot may use.
 func (s *server) allGranted() {
 	s.grant(obj{
-		"contents": "write", "pull_requests": "write", "checks": "write", "statuses": "read", "deployments": "read", "actions": "write",
+		"contents": "write", "pull_requests": "write", "checks": "write", "statuses": "read", "deployments": "write", "actions": "write",
 		"issues": "write", "members": "read",
 	})
 }
@@ -64,6 +65,18 @@ func TestEvidenceInDoubt(t *testing.T) {
 		_, err := r.InTeam(ctx, "mona", "acme/oncall")
 		return err
 	}
+	own := func(ctx context.Context, r *github.Repository) error {
+		_, err := r.OwnDeployments(ctx, "app/prod")
+		return err
+	}
+	state := func(ctx context.Context, r *github.Repository) error { _, err := r.DeploymentState(ctx, 5); return err }
+	record := func(ctx context.Context, r *github.Repository) error {
+		_, err := r.CreateDeployment(ctx, promotion.Deployment{Environment: "app/prod", Commit: head, Promotion: "p1"})
+		return err
+	}
+	set := func(ctx context.Context, r *github.Repository) error {
+		return r.SetDeployment(ctx, 5, "success", "because", "")
+	}
 	list := func(items ...obj) obj { return obj{"total_count": len(items), "workflow_runs": items} }
 	said := func(changes obj) obj {
 		out := obj{"id": 5, "issue_url": "https://github.test/repos/acme/shop/issues/7", "created_at": "2026-03-02T09:00:00Z", "reactions": obj{"total_count": 0}}
@@ -81,6 +94,17 @@ func TestEvidenceInDoubt(t *testing.T) {
 		{"a deployment without an environment", "GET " + repo + "/deployments", 200, []obj{{"id": 1, "sha": head}}, deployments, "no answer"},
 		{"deployments broken", "GET " + repo + "/deployments", 502, "", deployments, "no answer"},
 		{"deployments of a deployment that went", "GET " + repo + "/deployments", 200, []obj{{"id": 1, "environment": "qa", "sha": head}}, deployments, "not found"},
+		{"own deployments of another environment", "GET " + repo + "/deployments", 200, []obj{{"id": 1, "environment": "qa", "sha": head}}, own, "no answer"},
+		{"own deployments without a commit", "GET " + repo + "/deployments", 200, []obj{{"id": 1, "environment": "app/prod"}}, own, "no answer"},
+		{"own deployments whose payload is a text", "GET " + repo + "/deployments", 200, []obj{{"id": 1, "environment": "app/prod", "sha": head, "payload": `{"promotion":"p1"}`}}, own, "none"},
+		{"own deployments broken", "GET " + repo + "/deployments", 502, "", own, "no answer"},
+		{"a state that is none", "GET " + repo + "/deployments/5/statuses", 200, []obj{{"id": 1}}, state, "no answer"},
+		{"the state of what is gone", "GET " + repo + "/deployments/5/statuses", 404, obj{"message": "Not Found"}, state, "not found"},
+		{"recorded as nothing", "POST " + repo + "/deployments", 201, obj{}, record, "no answer"},
+		{"recorded as merged", "POST " + repo + "/deployments", 202, obj{"message": "Auto-merged main into topic on deployment."}, record, "no answer"},
+		{"recorded, unsaid", "POST " + repo + "/deployments", 502, "", record, "no answer"},
+		{"recording forbidden", "POST " + repo + "/deployments", 403, obj{"message": "Resource not accessible by integration"}, record, "refused"},
+		{"set as nothing", "POST " + repo + "/deployments/5/statuses", 201, obj{}, set, "no answer"},
 		{"runs", "GET " + repo + "/actions/runs", 200, list(workflowRun(nil)), runs, "none"},
 		{"runs not said", "GET " + repo + "/actions/runs", 200, obj{}, runs, "no answer"},
 		{"runs cut off", "GET " + repo + "/actions/runs", 200, obj{"total_count": 1001, "workflow_runs": []obj{}}, runs, "no answer"},

@@ -90,6 +90,9 @@ func (r *Repository) OwnDeployments(ctx context.Context, environment string) ([]
 // none.
 func (r *Repository) DeploymentState(ctx context.Context, id int64) (string, error) {
 	doing := fmt.Sprintf("reading deployment %d", id)
+	if err := r.mayRecord(ctx, doing); err != nil {
+		return "", err
+	}
 	var list []deploymentStatus
 	if _, err := r.get(ctx, fmt.Sprintf("deployments/%d/statuses", id), nil, gh.ListOptions{PerPage: 1}, &list); err != nil {
 		return "", r.certain(ctx, doing, err)
@@ -106,6 +109,9 @@ func (r *Repository) DeploymentState(ctx context.Context, id int64) (string, err
 // CreateDeployment records that a promotion's commit landed.
 func (r *Repository) CreateDeployment(ctx context.Context, d promotion.Deployment) (int64, error) {
 	doing := "recording a deployment of " + d.Commit
+	if err := r.mayRecord(ctx, doing); err != nil {
+		return 0, err
+	}
 	var made deployment
 	err := r.post(ctx, "deployments", map[string]any{
 		"ref": d.Commit, "task": recordTask, "environment": d.Environment, "auto_merge": false, "required_contexts": []string{},
@@ -124,6 +130,9 @@ func (r *Repository) CreateDeployment(ctx context.Context, d promotion.Deploymen
 // SetDeployment writes a deployment's status.
 func (r *Repository) SetDeployment(ctx context.Context, id int64, state, description, url string) error {
 	doing := fmt.Sprintf("setting deployment %d to %s", id, state)
+	if err := r.mayRecord(ctx, doing); err != nil {
+		return err
+	}
 	body := map[string]any{"state": state, "description": cutLine(description, maxDeploymentText), "auto_inactive": false}
 	if url != "" {
 		body["log_url"] = url
