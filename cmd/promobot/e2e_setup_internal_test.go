@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -49,7 +50,8 @@ func startProcess(t *testing.T, environ []string, args ...string) *process {
 		t.Fatal(err)
 	}
 	p := &process{t: t, cmd: exec.CommandContext(context.WithoutCancel(t.Context()), bin, args...), line: make(chan string, 100), gone: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), environ...)
+	// PROMOBOT_BROWSER and its like are the tests', not the program's.
+	p.cmd.Env = append(slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, envPrefix) }), environ...)
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -89,8 +91,8 @@ func (p *process) says(part string) string {
 	return ""
 }
 
-// freeAddress is one on which nothing listens just now.
-func freeAddress(t *testing.T) string {
+// unusedAddress is one on which nothing listens just now.
+func unusedAddress(t *testing.T) string {
 	t.Helper()
 	var listen net.ListenConfig
 	l, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -102,13 +104,20 @@ func freeAddress(t *testing.T) string {
 }
 
 // looks has a page looked at in both themes and three widths.
-func looks(tab *browser.Tab, name string) {
+func looks(t *testing.T, tab *browser.Tab, name string) {
+	t.Helper()
 	for _, look := range []struct {
 		theme string
 		width int64
 	}{{"dark", 360}, {"light", 900}, {"dark", 1600}} {
 		tab.Look(look.theme, look.width, 900)
 		tab.Accessible(fmt.Sprintf("%s, %s, %d wide", name, look.theme, look.width))
+		if folder := os.Getenv("PROMOBOT_PICTURES"); folder != "" { // to be looked at
+			picture := fmt.Sprintf("setup %s, %s, %d wide.png", name, look.theme, look.width)
+			if err := os.WriteFile(filepath.Join(folder, picture), tab.Picture(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 
@@ -134,11 +143,11 @@ func TestFromSetupToTheFirstPromotion(t *testing.T) {
 	c := newCheckout(t, sim, "gitops", sceneOptions{files: map[string]string{
 		".github/promobot.yml": doctorFile, "envs/qa/kustomization.yaml": image("1.0.0"), "envs/prod/kustomization.yaml": image("1.0.0"),
 	}})
-	address, dir := freeAddress(t), filepath.Join(t.TempDir(), "app")
+	address, dir := unusedAddress(t), filepath.Join(t.TempDir(), "app")
 
 	setting := startProcess(t, nil, "setup", "--no-browser", "--dir", dir)
 	tab.Open(setting.says("http://127.0.0.1:"))
-	looks(tab, "the form")
+	looks(t, tab, "the form")
 	tab.Click("#next")
 	if text := tab.Text("#organization-wrong"); !strings.Contains(text, "Name the organization") {
 		t.Errorf("an empty form is answered by %q", text)
@@ -151,13 +160,13 @@ func TestFromSetupToTheFirstPromotion(t *testing.T) {
 		chromedp.SetValue("#github", sim.URL, chromedp.ByQuery),
 	)
 	tab.Click("#next")
-	looks(tab, "the way to GitHub")
+	looks(t, tab, "the way to GitHub")
 	tab.Click("#to-github")
 	tab.Click("#create")
 	if text := tab.Text("main"); !strings.Contains(text, "promobot is set up") {
 		t.Fatalf("GitHub leads to:\n%s", text)
 	}
-	looks(tab, "the last page")
+	looks(t, tab, "the last page")
 	<-setting.gone
 	if code := setting.cmd.ProcessState.ExitCode(); code != 0 {
 		t.Fatalf("promobot setup ends with %d:\n%s", code, setting.out.String())

@@ -71,6 +71,7 @@ func uses(file *config.File, pipelines []config.Pipeline, tree config.Tree) []st
 	for _, p := range pipelines {
 		for _, e := range p.Environments {
 			found["teams"] = found["teams"] || e.Right.Team != ""
+			found["deployments"] = found["deployments"] || e.Records
 			found["queue"] = found["queue"] || e.Merge == config.MergeByQueue
 			for _, s := range e.OnFailure {
 				found["run"] = found["run"] || s.Do == config.Run

@@ -130,6 +130,7 @@ func TestRepository(t *testing.T) {
 		}, doctor.Wrong, "the branch env/prod, on which prod stands, does not exist", "create it"},
 
 		{"steps that run workflows", prod("verify: {checks: ci, timeout: 1h}, on_failure: [{run: {workflow: mend.yml}}]"), doctor.Wrong, "Actions: read and write", "grant it to the App"},
+		{"landings that are recorded", prod("deployments: record"), doctor.Wrong, "has only read of the permission Deployments: read and write", "grant it to the App"},
 		{"promoted workflows", func(in *doctor.Repository) {
 			in.Text = []byte("version: 1\nenvironments:\n  qa: {verify: none}\n  prod: {from: qa}\npipelines:\n  shop: {path: .github/workflows/$env, promote: {files: \"**\"}}\n")
 			in.Tree.Paths = []string{".github/workflows/qa/ci.yml", ".github/workflows/prod/ci.yml"}

@@ -60,7 +60,7 @@ var Options = []Option{
 	{"run", "A failure policy starts workflows (`run`)"},
 	{"queue", "Promotions are merged by a merge queue (`merge: queue`)"},
 	{"workflows", "Files under `.github/workflows` are promoted"},
-	{"deployments", "promobot makes GitHub Deployments of what it lands"},
+	{"deployments", "Landings are recorded as GitHub deployments (`deployments: record`)"},
 }
 
 // permissions are all, the least that everyone needs first.
