@@ -4,6 +4,7 @@ package main
 // keeps it: after a promotion, over a restart, and when GitHub does not answer.
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/promobot/promobot/internal/githubsim"
+	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/promotion/view"
 )
 
@@ -104,5 +106,63 @@ func TestShadowScore(t *testing.T) {
 	s.start()
 	if got := score(); got.Offered != 1 || got.Reverted != 1 {
 		t.Errorf("after a restart it is %+v", got)
+	}
+}
+
+// TestWhatIsGoneIsNotShown: a repository that no installation has any more, once
+// all are listed; and one that GitHub does not find.
+func TestWhatIsGoneIsNotShown(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, sceneOptions{files: shopFiles(shopPropose, "dev", "prod")})
+	p := s.presser()
+	p.look()
+	other := view.Repository{Version: view.Version, ID: 999, Owner: sceneOwner, Name: "left", At: s.now()}
+	put := func() {
+		t.Helper()
+		if err := p.parts.Views.Put(t.Context(), other); err != nil {
+			t.Fatal(err)
+		}
+		s.ahead.Add(int64(time.Second))
+	}
+	names := func() (names []string) {
+		t.Helper()
+		all, err := p.parts.Views.Repositories(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range all {
+			names = append(names, all[i].Name)
+		}
+		return names
+	}
+	sweep := func() error {
+		installations, err := p.parts.App.Installations(t.Context())
+		for _, id := range installations {
+			_, failed := p.parts.App.Repositories(t.Context(), id)
+			err = errors.Join(err, failed)
+		}
+		return err
+	}
+	put()
+	remove := s.sim.Inject(githubsim.Fault{Path: "/installation/repositories", Effect: githubsim.BadGateway()})
+	if err := sweep(); err == nil {
+		t.Fatal("the list of repositories can be read")
+	}
+	remove()
+	if d := cmp.Diff([]string{s.name, "left"}, names()); d != "" {
+		t.Errorf("after a list that was not whole (-want +got):\n%s", d)
+	}
+	if err := sweep(); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{s.name}, names()); d != "" {
+		t.Errorf("after a whole one (-want +got):\n%s", d)
+	}
+	s.sim.Inject(githubsim.Fault{Path: "/repos/*/gitops", Effect: githubsim.Failed(404)})
+	if _, err := p.parts.Reconcile(t.Context(), p.at); !errors.Is(err, promotion.ErrNotFound) {
+		t.Fatalf("looking at what GitHub does not find: %v", err)
+	}
+	if got := names(); len(got) != 0 {
+		t.Errorf("after a look at what GitHub does not find: %v", got)
 	}
 }

@@ -70,7 +70,7 @@ func wireAt(ctx context.Context, now func() time.Time, config Config, log zerolo
 		followers: followers{bySource: map[string][]handlers.Repository{}}, byID: map[int64]*loop{}, clerks: map[int64]*loop{},
 	}
 	return Parts{
-		App: installed{app}, Reconcile: l.reconcile, Deliver: l.deliver,
+		App: &sweptApp{installed: installed{app}, loops: l}, Reconcile: l.reconcile, Deliver: l.deliver,
 		Deliveries: installed{app}, Comments: installed{app}, Followers: l.followers.of, Views: views,
 		Quota: seen.quotas.least,
 		Close: func() error { return errors.Join(mirrors.Close(), views.Close()) },
@@ -208,6 +208,7 @@ func (l *loops) of(all map[int64]*loop, at handlers.Repository, login string) *l
 	})
 	fresh := &loop{told: at, repository: repository, address: address, Reconciler: reconcile.New(repository, git, reconcile.Options{
 		App: login, Author: l.author(login), Keys: l.keys, Now: l.now, Nonce: rand.Text,
+		Onboard:     l.onboard(git),
 		Concurrency: requestsAtATime, Window: l.seen.window, Conflict: l.seen.conflict,
 		Attempts: l.config.Push.Attempts, Backoff: l.config.Push.Backoff, MaxBackoff: l.config.Push.MaxBackoff,
 		Log: l.log.With().Str("repository", address).Logger(), Seen: l.see(at), Last: l.lastSeen(at), Answered: l.answered(at),

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -51,6 +52,72 @@ func (l *loops) lastSeen(at handlers.Repository) func(context.Context) *view.Rep
 // answered keeps what became of a press.
 func (l *loops) answered(at handlers.Repository) func(context.Context, view.Answer) error {
 	return func(ctx context.Context, a view.Answer) error { return l.views.Answer(ctx, at.ID, a) }
+}
+
+// sweptApp is the App as the sweep sees it. Once all installations were listed with
+// all their repositories, what is in none of them is taken off the pages.
+type sweptApp struct {
+	installed
+	loops *loops
+
+	mu    sync.Mutex
+	open  map[int64]bool // installations of the sweep that are still to be listed; nil: it is not whole
+	found map[int64]bool // repositories
+	since time.Time
+}
+
+// Installations lists them: a sweep begins.
+func (l *sweptApp) Installations(ctx context.Context) ([]int64, error) {
+	began := l.loops.now()
+	all, err := l.installed.Installations(ctx)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open, l.found, l.since = nil, map[int64]bool{}, began; err != nil {
+		return all, err
+	}
+	l.open = make(map[int64]bool, len(all))
+	for _, id := range all {
+		l.open[id] = true
+	}
+	if len(all) == 0 {
+		l.whole(ctx)
+	}
+	return all, nil
+}
+
+// Repositories lists an installation's.
+func (l *sweptApp) Repositories(ctx context.Context, installation int64) ([]handlers.Repository, error) {
+	all, err := l.installed.Repositories(ctx, installation)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case err != nil:
+		l.open = nil
+	case l.open[installation]:
+		delete(l.open, installation)
+		for _, r := range all {
+			l.found[r.ID] = true
+		}
+		if len(l.open) == 0 {
+			l.whole(ctx)
+		}
+	}
+	return all, err
+}
+
+// whole forgets what was not found. What was seen since the sweep began may have
+// been added since.
+func (l *sweptApp) whole(ctx context.Context) {
+	l.open = nil
+	shown, err := l.loops.views.Repositories(ctx)
+	if err != nil {
+		return
+	}
+	for i := range shown {
+		if v := &shown[i]; !l.found[v.ID] && v.At.Before(l.since) && v.ErrorAt.Before(l.since) {
+			l.loops.forget(ctx, handlers.Repository{ID: v.ID, Owner: v.Owner, Name: v.Name})
+		}
+	}
 }
 
 // gone says whether a run ended because the repository is not there any more, or
