@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -103,8 +104,9 @@ func readmeRepository(t *testing.T) string {
 
 // What the pages name: links within the repository, Go files, and ledger entries.
 var (
-	linked = regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	linked = regexp.MustCompile(`\]\(([^)#:]*)(?:#([^)]*))?\)`)
 	goFile = regexp.MustCompile("`([a-z0-9_/]+\\.go)`")
+	metric = regexp.MustCompile("`(promobot_[a-z_]+)")
 )
 
 // TestDocumentedNames: what the pages point at is there.
@@ -122,14 +124,29 @@ func TestDocumentedNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	metrics, err := os.ReadFile(filepath.Join(root, "docs", "reference", "metrics.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range documents(t) {
 		text, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {
 			t.Fatal(err)
 		}
+		for _, m := range metric.FindAllStringSubmatch(string(text), -1) {
+			if !bytes.Contains(metrics, []byte("`"+m[1]+"`")) {
+				t.Errorf("%s: there is no metric %s", name, m[1])
+			}
+		}
 		for _, m := range linked.FindAllStringSubmatch(string(text), -1) {
-			if _, err := os.Stat(filepath.Join(root, filepath.Dir(name), m[1])); err != nil {
+			to := filepath.Join(root, filepath.Dir(name), m[1])
+			if m[1] == "" {
+				to = filepath.Join(root, name)
+			}
+			if _, err := os.Stat(to); err != nil {
 				t.Errorf("%s: the link to %s leads nowhere", name, m[1])
+			} else if m[2] != "" && !slices.Contains(anchors(t, to), m[2]) {
+				t.Errorf("%s: %s has no heading for #%s", name, m[1], m[2])
 			}
 		}
 		for _, m := range goFile.FindAllStringSubmatch(string(text), -1) {
@@ -138,6 +155,28 @@ func TestDocumentedNames(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What GitHub makes of a heading to link to: small letters, blanks as hyphens,
+// other signs left out.
+var (
+	heading    = regexp.MustCompile(`(?m)^#{1,6} +(.*?) *$`)
+	notInLinks = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
+	fenced     = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
+)
+
+// anchors are what can be linked to on a page.
+func anchors(t *testing.T, file string) []string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, m := range heading.FindAllStringSubmatch(fenced.ReplaceAllString(string(text), ""), -1) {
+		all = append(all, strings.ReplaceAll(strings.ToLower(notInLinks.ReplaceAllString(m[1], "")), " ", "-"))
+	}
+	return all
 }
 
 // commented are the comment commands on a page.

@@ -64,8 +64,8 @@ func pageBlocks(t *testing.T, page string) []pageBlock {
 // isPipelineFile tells pipeline files from other YAML on a page.
 func isPipelineFile(text string) bool { return strings.HasPrefix(text, "version: ") }
 
-// TestPages does every page.
-func TestPages(t *testing.T) {
+// TestDocumentedPages does every page.
+func TestDocumentedPages(t *testing.T) {
 	t.Parallel()
 	bin := t.TempDir()
 	self, err := os.Executable()

@@ -189,6 +189,7 @@ func configReference(t *testing.T) string {
 		}
 		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s | %s |\n", s.name, s.env(), kindOf(s), standardOf(s), cell(texts[s.name]))
 	}
+	b.WriteString("\n`" + notificationsKey + "` is a list, and so can be given in the file alone: [who is told what](../guides/notifications.md#who-is-told-what).\n")
 	return b.String()
 }
 
