@@ -19,8 +19,8 @@ import (
 const demoHelp = `Shows a promotion from push to production on a simulated GitHub: nothing but
 this program and git is needed, and nothing leaves this machine.
 
-It ends with links into the simulated GitHub, which stay until Ctrl-C; with
---once it ends when the story does. With --repo it is your repository: a copy is
+It ends with links into the simulated GitHub and to promobot's own pages, which
+stay until Ctrl-C; with --once it ends when the story does. With --repo it is your repository: a copy is
 served by the simulated GitHub with the App installed on it, and you push to it.
 Yours is only read.`
 
@@ -86,7 +86,8 @@ func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err 
 	case o.once:
 		return nil
 	}
-	n.say("The simulated GitHub stays at %s until Ctrl-C.", w.sim.URL())
+	n.say("The simulated GitHub stays at %s until Ctrl-C, and promobot's pages", w.sim.URL())
+	n.say("at %s: sign in as ana or bo, and press a button.", w.pages)
 	<-ctx.Done()
 	return nil
 }

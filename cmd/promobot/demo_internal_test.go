@@ -4,6 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/promobot/promobot/handlers/signin"
 	"github.com/promobot/promobot/internal/githubsim"
 )
 
@@ -38,6 +43,57 @@ func TestDemo(t *testing.T) {
 	}
 	if d := cmp.Diff(string(want), got); d != "" {
 		t.Errorf("the story changed (-golden +now; UPDATE_GOLDEN=1 rewrites it):\n%s", d)
+	}
+}
+
+// TestDemoHasPages: its people can sign in to promobot's pages, and see the story's
+// repository.
+func TestDemoHasPages(t *testing.T) {
+	t.Parallel()
+	w, err := newDemoWorld(t.Context(), t.TempDir(), demoOptions{address: "127.0.0.1:0"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.close()
+	if err := w.sceneInstall(t.Context(), newNarrator(io.Discard)); err != nil {
+		t.Fatal(err)
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Jar: jar, Timeout: patience}
+	ask := func(method, to string, form url.Values) (*url.URL, string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, to, strings.NewReader(form.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.Request.URL, string(text)
+	}
+	asked, _ := ask(http.MethodGet, w.pages+signin.LoginPath+"?to="+url.QueryEscape("/"+w.repository()), nil)
+	form := asked.Query()
+	form.Set("person", "ana")
+	form.Set("agree", "1")
+	wanted := w.pages + "/" + w.repository()
+	if at, text := ask(http.MethodPost, w.sim.URL()+"/login/oauth/authorize", form); at.String() != wanted {
+		t.Fatalf("ana comes to %v\n%s", at, text)
+	}
+	if err := w.until(t.Context(), newNarrator(io.Discard), "the page shows a pipeline of the story", func() (bool, error) {
+		_, text := ask(http.MethodGet, wanted, nil)
+		return strings.Contains(text, "checkout"), nil
+	}); err != nil {
+		t.Error(err)
 	}
 }
 

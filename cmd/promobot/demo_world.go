@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	"github.com/google/go-github/v60/github"
 	"github.com/rs/zerolog"
 
+	"github.com/promobot/promobot/handlers/signin"
 	"github.com/promobot/promobot/internal/githubsim"
 )
 
@@ -30,6 +32,7 @@ type demoWorld struct {
 	name    string
 	dir     string
 	clone   string
+	pages   string // promobot's own
 	log     *demoLog
 	stopped chan error
 	stop    context.CancelFunc
@@ -121,8 +124,17 @@ func (w *demoWorld) install(ctx context.Context) error {
 	if _, err := w.sim.Install(w.app.ID, w.owner); err != nil {
 		return err
 	}
+	address, err := demoAddress(ctx)
+	if err != nil {
+		return err
+	}
+	w.pages = "http://" + address
+	if err := w.sim.SetCallbacks(w.app.ID, w.pages+signin.CallbackPath); err != nil {
+		return err
+	}
 	c := defaultConfig()
-	c.Server.Address = "127.0.0.1:0"
+	c.Server = ServerConfig{Address: address, PublicURL: w.pages}
+	c.Pages = PagesConfig{ClientID: w.app.ClientID, ClientSecret: Secret{w.app.ClientSecret}}
 	c.GitHub = GitHubConfig{
 		APIURL: w.sim.URL() + "/api/v3/", AppID: w.app.ID,
 		PrivateKey: Secret{string(w.app.PrivateKeyPEM)}, WebhookSecret: Secret{demoSecret},
@@ -142,6 +154,16 @@ func (w *demoWorld) install(ctx context.Context) error {
 		return fmt.Errorf("promobot does not start: %w", err)
 	}
 	return w.sim.SetWebhook(w.app.ID, "http://"+addr+"/api/github/hook", demoSecret)
+}
+
+// demoAddress is one of this machine's that nothing listens on: people have to be
+// told it before promobot does.
+func demoAddress(ctx context.Context) (string, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("promobot has nowhere to listen: %w", err)
+	}
+	return l.Addr().String(), l.Close()
 }
 
 func (w *demoWorld) close() {
