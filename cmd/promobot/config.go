@@ -24,6 +24,7 @@ type Config struct {
 	Workers       int           `key:"workers"`        // repositories worked on at once
 	SweepInterval time.Duration `key:"sweep_interval"` // between looks at every repository
 	StopGrace     time.Duration `key:"stop_grace"`     // for running work, when told to stop
+	Onboarding    string        `key:"onboarding"`     // off or pull_request
 	Queue         QueueConfig   `key:"queue"`
 	Git           GitConfig     `key:"git"`
 	Push          PushConfig    `key:"push"`
@@ -104,6 +105,7 @@ func defaultConfig() Config {
 		Workers:       4,
 		SweepInterval: 5 * time.Minute,
 		StopGrace:     20 * time.Second,
+		Onboarding:    onboardOff,
 		Queue:         QueueConfig{Debounce: time.Second},
 		Git:           GitConfig{Path: "git", Processes: 8, Timeout: 5 * time.Minute, CloneTimeout: 30 * time.Minute, MaxDisk: 10e9},
 		Push:          PushConfig{Attempts: 10, Backoff: 200 * time.Millisecond, MaxBackoff: 10 * time.Second},

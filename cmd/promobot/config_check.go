@@ -30,6 +30,9 @@ func (l *loader) check() {
 	l.between("workers", int64(c.Workers), 1, 256)
 	l.lasting("sweep_interval", c.SweepInterval, 10*time.Second, 24*time.Hour)
 	l.lasting("stop_grace", c.StopGrace, 0, 10*time.Minute)
+	if c.Onboarding != onboardOff && c.Onboarding != onboardByPullRequest {
+		l.problem(l.where("onboarding"), "onboarding: %q is neither %s nor %s", c.Onboarding, onboardOff, onboardByPullRequest)
+	}
 	l.lasting("queue.debounce", c.Queue.Debounce, 0, time.Minute)
 	if c.Git.Path == "" {
 		l.problem(l.where("git.path"), "git.path is empty; write git, or the program's whole path")

@@ -61,6 +61,7 @@ func (s *scene) startChild() *child {
 	cmd := exec.CommandContext(context.WithoutCancel(s.t.Context()), binary)
 	cmd.Env = append(os.Environ(), sceneChild+"="+time.Duration(s.ahead.Load()).String(),
 		"PROMOBOT_SERVER_ADDRESS="+c.Server.Address, "PROMOBOT_DATA_DIR="+c.DataDir, "PROMOBOT_QUEUE_DEBOUNCE="+c.Queue.Debounce.String(),
+		"PROMOBOT_ONBOARDING="+c.Onboarding,
 		"PROMOBOT_GITHUB_API_URL="+c.GitHub.APIURL, "PROMOBOT_GITHUB_APP_ID="+fmt.Sprint(c.GitHub.AppID),
 		"PROMOBOT_GITHUB_PRIVATE_KEY="+c.GitHub.PrivateKey.Reveal(), "PROMOBOT_GITHUB_WEBHOOK_SECRET="+c.GitHub.WebhookSecret.Reveal(),
 		"PROMOBOT_LIMITS_WRITES_PER_MINUTE=0", "PROMOBOT_LIMITS_PUSHES_PER_MINUTE=0")

@@ -57,6 +57,9 @@ type Options struct {
 	// Mode, when set, stands in for that of every environment: a dry run shows
 	// the pull requests whatever the file says.
 	Mode config.Mode
+	// Onboard, when set, is asked for what a repository without a pipeline file is
+	// offered; nil for nothing. The refs are those that git showed.
+	Onboard func(ctx context.Context, repo promotion.Repository, refs promotion.Refs) (*Onboarding, error)
 	// NoChecks leaves check runs out: a dry run has nobody to show them to.
 	NoChecks bool
 	// Seen, when set, is told at the end of each run what is to be shown of the
@@ -98,9 +101,14 @@ type memory struct {
 	told       map[string]bool           // landings that failed for good: whether people were told
 	recorded   map[string]string         // promotions that landed: what their deployment says, "" for none yet
 	intents    map[string]bool           // recoveries whose intent this process has written
-	stories    map[string]*story         // newest ledger entries for people, by ref
-	shown      []lastShown               // revisions that were on their way, newest last
-	layout     string                    // stands for the environments of the last run
+	// onboarded says that an onboarding pull request is known, onboarding is the
+	// commit of the branch that this process made for one, and unguessed the base
+	// for which nothing could be guessed.
+	onboarded             bool
+	onboarding, unguessed string
+	stories               map[string]*story // newest ledger entries for people, by ref
+	shown                 []lastShown       // revisions that were on their way, newest last
+	layout                string            // stands for the environments of the last run
 }
 
 // reachAt is what the kustomizations at a tip have in common.
@@ -226,6 +234,14 @@ func (r *Reconciler) passes(ctx context.Context) (res Result, last *view, err er
 		if err := r.show(ctx, v, ds); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("write check runs: %w", err))
 		}
+		if limited(failed) {
+			return res, last, failed
+		}
+		look, err := r.onboard(ctx, v)
+		if err != nil {
+			failed = errors.Join(failed, err)
+		}
+		res.Next = earlier(res.Next, look)
 		if limited(failed) {
 			return res, last, failed
 		}
