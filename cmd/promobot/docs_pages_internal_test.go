@@ -136,8 +136,8 @@ func (r *reader) yaml(b pageBlock) {
 	}
 	decoder := yaml.NewDecoder(strings.NewReader(b.text))
 	for {
-		var any yaml.Node
-		if err := decoder.Decode(&any); err != nil {
+		var document yaml.Node
+		if err := decoder.Decode(&document); err != nil {
 			if err.Error() != "EOF" && b.excuse == "" {
 				r.errorf(b, "this is no YAML: %v", err)
 			}

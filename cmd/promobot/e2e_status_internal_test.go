@@ -5,6 +5,7 @@ package main
 
 import (
 	"bytes"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -76,6 +77,11 @@ func TestStatusAndChangesOfARunningProgram(t *testing.T) {
 	}
 	if code, text = tell(s.secretFile(strings.Repeat("x", 40)), "status"); code != exitUnreadable || !strings.Contains(text, "does not know you") {
 		t.Errorf("nobody: exit %d\n%s", code, text)
+	}
+	// A session is as good as a token.
+	v, _ := s.signedIn(server, "ana", "/")
+	if got := v.get("/api/v1/repositories/acme/gitops"); got.status != http.StatusOK || !strings.Contains(got.text, `"standing":"proposed"`) {
+		t.Errorf("ana's browser: %d\n%s", got.status, got.text)
 	}
 	if now := len(s.asked()); now != asked {
 		t.Errorf("the App made %d requests of GitHub to answer", now-asked)

@@ -141,7 +141,7 @@ func TestStatusOfWhatIsNot(t *testing.T) {
 	t.Cleanup(other.Close)
 	gone := httptest.NewServer(nil)
 	gone.Close()
-	real := askedServer(t).URL
+	ours := askedServer(t).URL
 	tokenFile := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(tokenFile, []byte("anas-token\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -152,16 +152,16 @@ func TestStatusOfWhatIsNot(t *testing.T) {
 		says                string
 	}{
 		"no server named":        {"status", "x", "", 2, "name it with --server"},
-		"no token":               {"status", "", real, 2, "put your GitHub token into GH_TOKEN"},
-		"a token file":           {"status --token-file " + tokenFile, "", real, 0, ""},
-		"no token file":          {"status --token-file /nowhere/token", "", real, 3, "no such file"},
-		"a broken token":         {"changes", "two words", real, 2, "no GitHub token"},
-		"GitHub's no":            {"status", "stolen", real, 3, "does not know you: GitHub does not take this token"},
-		"not seen":               {"status acme/none", "anas-token", real, 3, "knows no such repository"},
-		"no name":                {"status gitops", "anas-token", real, 2, "no OWNER/REPO"},
-		"no name of a change":    {"changes --repository ../x", "anas-token", real, 2, "no OWNER/REPO"},
-		"a bad pattern":          {"status --env [", "anas-token", real, 2, "is not a pattern"},
-		"a bad since":            {"changes --since soon", "anas-token", real, 2, "such as 30m"},
+		"no token":               {"status", "", ours, 2, "put your GitHub token into GH_TOKEN"},
+		"a token file":           {"status --token-file " + tokenFile, "", ours, 0, ""},
+		"no token file":          {"status --token-file /nowhere/token", "", ours, 3, "no such file"},
+		"a broken token":         {"changes", "two words", ours, 2, "no GitHub token"},
+		"GitHub's no":            {"status", "stolen", ours, 3, "does not know you: GitHub does not take this token"},
+		"not seen":               {"status acme/none", "anas-token", ours, 3, "knows no such repository"},
+		"no name":                {"status gitops", "anas-token", ours, 2, "no OWNER/REPO"},
+		"no name of a change":    {"changes --repository ../x", "anas-token", ours, 2, "no OWNER/REPO"},
+		"a bad pattern":          {"status --env [", "anas-token", ours, 2, "is not a pattern"},
+		"a bad since":            {"changes --since soon", "anas-token", ours, 2, "such as 30m"},
 		"nobody there":           {"status", "anas-token", gone.URL, 3, "does not answer"},
 		"not promobot":           {"status", "anas-token", other.URL, 3, "has no API"},
 		"sent on":                {"status", "anas-token", other.URL + "/moved", 3, "sends on to https://elsewhere.example.com/"},
@@ -171,7 +171,7 @@ func TestStatusOfWhatIsNot(t *testing.T) {
 		"in the open":            {"status", "anas-token", "http://promobot.example.com", 2, "use https"},
 		"no URL":                 {"status", "anas-token", "promobot.example.com", 2, "is no URL"},
 		"a secret in the URL":    {"status", "anas-token", "https://ana:anas-token@promobot.example.com", 2, "tokens stand in GH_TOKEN"},
-		"a clone and a server":   {"status --repo . --server " + real, "anas-token", real, 2, "asks no server"},
+		"a clone and a server":   {"status --repo . --server " + ours, "anas-token", ours, 2, "asks no server"},
 		"a clone without ledger": {"status --repo " + readmeRepository(t), "", "", 3, "there are no ledgers in this clone"},
 		"no clone":               {"status --repo " + t.TempDir(), "", "", 3, "git repository"},
 	} {
