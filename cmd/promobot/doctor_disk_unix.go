@@ -11,5 +11,5 @@ func freeBytes(dir string) int64 {
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return -1
 	}
-	return int64(s.Bavail) * int64(s.Bsize) //nolint:unconvert // the types differ between systems
+	return int64(s.Bavail) * int64(s.Bsize) // the types differ between systems
 }

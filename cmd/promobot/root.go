@@ -82,12 +82,13 @@ const exitHelp = `How promobot's commands end:
   1  it was looked at, and something is wrong
        a pipeline file that is not valid or does not fit the repository, something
        that cannot be promoted, a ledger entry that is not promobot's, a demo in
-       which something did not happen, a server that failed
+       which something did not happen, a server that failed, an App that was not
+       made, what the doctor finds wrong
   2  the command was not understood
        an unknown command, flag, argument, pipeline or environment
   3  something could not be read
-       a file, a repository, a revision, a ledger that is not here; a server that
-       does not answer, or does not know you`
+       a file, a repository, a revision, a ledger that is not here; a server or a
+       GitHub that does not answer, or does not know you`
 
 func newExitCodesTopic() *cobra.Command {
 	return &cobra.Command{Use: "exit-codes", Short: "How the commands end", Long: exitHelp}

@@ -55,7 +55,7 @@ const (
 	configName        = "config.yml"
 	keyName           = "private-key.pem"
 	webhookSecretName = "webhook-secret"
-	clientSecretName  = "client-secret" //nolint:gosec // a file's name
+	clientSecretName  = "client-secret"
 )
 
 // save writes the folder and moves it to its place. Its errors say that what

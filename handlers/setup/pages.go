@@ -96,8 +96,9 @@ func (f *Flow) start(w http.ResponseWriter, r *http.Request) {
 		f.stranger(w)
 		return
 	}
-	http.SetCookie(w, &http.Cookie{ //nolint:gosec // plain HTTP to this machine itself
+	http.SetCookie(w, &http.Cookie{
 		Name: f.cookie, Value: f.session, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Secure: strings.HasPrefix(f.options.Base, "https:"), // it is plain HTTP to this machine itself
 	})
 	w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(w, r, "/", http.StatusSeeOther)

@@ -247,7 +247,7 @@ func (s *Server) registerManifest(m manifest, name, org, person string) (code st
 		Permissions: m.Permissions, Events: m.Events, CallbackURLs: m.CallbackURLs, SetupURL: m.SetupURL, Private: !m.Public,
 	}, key)
 	if err != nil {
-		return "", errors.New("Name is already in use") //nolint:staticcheck // GitHub's words
+		return "", errors.New("this name is already in use")
 	}
 	s.apps[made.ID].description = m.Description
 	code = s.secret("")

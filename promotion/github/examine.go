@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,7 +40,8 @@ const (
 // in the answer; any other error is none. web is where people see GitHub.
 func (a *App) Examine(ctx context.Context, web string) (doctor.App, error) {
 	out := doctor.App{ID: a.id}
-	app, resp, err := a.signed.Apps.Get(ctx, "")
+	var app seenApp
+	resp, err := get(ctx, a.signed, "app", gh.ListOptions{}, &app)
 	if resp != nil {
 		if date, bad := http.ParseTime(resp.Header.Get("Date")); bad == nil {
 			out.Skew = a.now().Sub(date)
@@ -54,14 +54,12 @@ func (a *App) Examine(ctx context.Context, web string) (doctor.App, error) {
 	if err != nil {
 		return out, explain("asking GitHub for the App", err)
 	}
-	if app.GetID() != a.id {
-		out.Bad = fmt.Sprintf("the key is that of App %d, not %d", app.GetID(), a.id)
+	if app.ID != a.id {
+		out.Bad = fmt.Sprintf("the key is that of App %d, not %d", app.ID, a.id)
 		return out, nil
 	}
-	page := strings.TrimRight(app.GetHTMLURL(), "/")
-	out.Slug, out.Name, out.Install = app.GetSlug(), app.GetName(), page+"/installations/new"
-	out.Settings = settingsOf(web, app)
-	out.Permissions, out.Events = permissionsOf(app.Permissions), app.Events
+	out.Slug, out.Name, out.Install, out.Settings = app.Slug, app.Name, app.installAt(), app.settings(web)
+	out.Permissions, out.Events = app.Permissions, app.Events
 	if out.Hook, err = a.examineHook(ctx); err != nil {
 		return out, err
 	}
@@ -74,29 +72,47 @@ func (a *App) Examine(ctx context.Context, web string) (doctor.App, error) {
 	return out, err
 }
 
-// settingsOf is the App's settings page.
-func settingsOf(web string, app *gh.App) string {
-	web = strings.TrimRight(web, "/")
-	if owner := app.GetOwner(); owner.GetType() == "Organization" {
-		return web + "/organizations/" + url.PathEscape(owner.GetLogin()) + "/settings/apps/" + url.PathEscape(app.GetSlug())
-	}
-	return web + "/settings/apps/" + url.PathEscape(app.GetSlug())
+// seenApp is the App, and seenInstallation one of its installations, with the
+// permissions by their names: go-github knows not all of them.
+type seenApp struct {
+	ID    int64  `json:"id"`
+	Slug  string `json:"slug"`
+	Name  string `json:"name"`
+	Page  string `json:"html_url"`
+	Owner struct {
+		Login string `json:"login"`
+		Type  string `json:"type"`
+	} `json:"owner"`
+	Permissions map[string]string `json:"permissions"`
+	Events      []string          `json:"events"`
 }
 
-// permissionsOf are GitHub's names and levels, from the fields of go-github.
-func permissionsOf(p *gh.InstallationPermissions) map[string]string {
-	out := map[string]string{}
-	if p == nil {
-		return out
+func (s seenApp) installAt() string { return strings.TrimRight(s.Page, "/") + "/installations/new" }
+
+// settings is the App's settings page.
+func (s seenApp) settings(web string) string {
+	web = strings.TrimRight(web, "/")
+	if s.Owner.Type == "Organization" {
+		web += "/organizations/" + url.PathEscape(s.Owner.Login)
 	}
-	v := reflect.ValueOf(*p)
-	for i := range v.NumField() {
-		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-		if level, ok := v.Field(i).Interface().(*string); ok && level != nil && name != "" {
-			out[name] = *level
-		}
+	return web + "/settings/apps/" + url.PathEscape(s.Slug)
+}
+
+type seenInstallation struct {
+	ID      int64 `json:"id"`
+	Account struct {
+		Login string `json:"login"`
+	} `json:"account"`
+	Page        string            `json:"html_url"`
+	Suspended   *gh.Timestamp     `json:"suspended_at"`
+	Permissions map[string]string `json:"permissions"`
+	Events      []string          `json:"events"`
+}
+
+func (s seenInstallation) judged() doctor.Installation {
+	return doctor.Installation{
+		ID: s.ID, Account: s.Account.Login, Page: s.Page, Suspended: s.Suspended != nil, Permissions: s.Permissions, Events: s.Events,
 	}
-	return out
 }
 
 func (a *App) examineHook(ctx context.Context) (*doctor.Hook, error) {
@@ -125,9 +141,10 @@ func (a *App) examineDeliveries(ctx context.Context) ([]doctor.Delivery, error) 
 func (a *App) examineInstallations(ctx context.Context) ([]doctor.Installation, error) {
 	var out []doctor.Installation
 	err := pages(func(o gh.ListOptions) (*gh.Response, error) {
-		list, resp, err := a.signed.Apps.ListInstallations(ctx, &o)
+		var list []seenInstallation
+		resp, err := get(ctx, a.signed, "app/installations", o, &list)
 		for _, i := range list {
-			out = append(out, installationOf(i))
+			out = append(out, i.judged())
 		}
 		return resp, err
 	})
@@ -153,13 +170,6 @@ func (a *App) examineInstallations(ctx context.Context) ([]doctor.Installation, 
 	return out, nil
 }
 
-func installationOf(i *gh.Installation) doctor.Installation {
-	return doctor.Installation{
-		ID: i.GetID(), Account: i.GetAccount().GetLogin(), Page: i.GetHTMLURL(), Suspended: i.SuspendedAt != nil,
-		Permissions: permissionsOf(i.Permissions), Events: i.Events,
-	}
-}
-
 // ExamineRepository reads a repository, owner/name. Why it cannot be read is in
 // the answer, where that is for people to mend.
 func (a *App) ExamineRepository(ctx context.Context, web, repository string) (doctor.Repository, error) {
@@ -169,17 +179,22 @@ func (a *App) ExamineRepository(ctx context.Context, web, repository string) (do
 	if !repositoryName.MatchString(repository) || name == "." || name == ".." {
 		return out, &promotion.RefusedError{Reason: fmt.Sprintf("%q is no repository; write OWNER/REPO", cutLine(repository, 100))}
 	}
-	found, _, err := a.signed.Apps.FindRepositoryInstallation(ctx, owner, name)
+	var found seenInstallation
+	_, err := get(ctx, a.signed, "repos/"+owner+"/"+name+"/installation", gh.ListOptions{}, &found)
 	if err = explain("asking where the App is installed", err); errors.Is(err, promotion.ErrNotFound) {
-		if app, _, bad := a.signed.Apps.Get(ctx, ""); bad == nil {
-			out.InstallAt = strings.TrimRight(app.GetHTMLURL(), "/") + "/installations/new"
+		var app seenApp
+		if _, bad := get(ctx, a.signed, "app", gh.ListOptions{}, &app); bad == nil {
+			out.InstallAt = app.installAt()
 		}
 		return out, nil
 	}
 	if err != nil {
 		return out, err
 	}
-	out.Installed, out.Installation = true, installationOf(found)
+	if found.ID == 0 {
+		return out, errNoID("an installation")
+	}
+	out.Installed, out.Installation = true, found.judged()
 	if out.Installation.Suspended {
 		return out, nil
 	}
@@ -189,7 +204,7 @@ func (a *App) ExamineRepository(ctx context.Context, web, repository string) (do
 		return out, nil
 	}
 	read := "read"
-	c := a.client(newCredential(a, found.GetID(), func() gh.InstallationTokenOptions {
+	c := a.client(newCredential(a, found.ID, func() gh.InstallationTokenOptions {
 		return gh.InstallationTokenOptions{
 			Repositories: []string{name}, Permissions: &gh.InstallationPermissions{Contents: &level, Metadata: &read},
 		}
@@ -205,7 +220,7 @@ func (a *App) ExamineRepository(ctx context.Context, web, repository string) (do
 		DefaultBranch: about.GetDefaultBranch(), Archived: about.GetArchived() || about.GetDisabled(),
 		Merge: allowed(about.AllowMergeCommit), Squash: allowed(about.AllowSquashMerge), Rebase: allowed(about.AllowRebaseMerge),
 	}
-	r := &Repository{app: a, installation: found.GetID(), id: about.GetID(), owner: out.About.Owner, name: out.About.Name, client: c}
+	r := &Repository{app: a, installation: found.ID, id: about.GetID(), owner: out.About.Owner, name: out.About.Name, client: c}
 	return out, x.read(ctx, r)
 }
 
