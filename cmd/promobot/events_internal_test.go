@@ -56,7 +56,7 @@ func TestEventsOffline(t *testing.T) {
 		want           string // of each line, after the file's name
 	}{
 		{"a push", "push", pushPayload, "push " + guid + ": 200 1 to be looked at\n  look at acme/gitops (installation 3)\n"},
-		{"a command", "issue_comment", commentPayload, "issue_comment " + guid + `: 200 kept until it is dealt with` + "\n" + `  keep the comment comment-11 for acme/gitops: {"comment":11}` + "\n"},
+		{"a command", "issue_comment", commentPayload, "issue_comment " + guid + `: 200 kept until it is dealt with` + "\n" + `  keep the issue_comment comment-11 for acme/gitops: {"comment":11}` + "\n"},
 		{"an event of no use", "fork", pushPayload, "fork " + guid + ": 202 ignored: promobot has no use for this event\n"},
 		{"an installation", "installation", `{"action":"suspend","installation":{"id":3}}`, "installation " + guid + ": 202 ignored:"},
 	}
