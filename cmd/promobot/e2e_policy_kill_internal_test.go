@@ -33,6 +33,18 @@ pipelines:
 // everyKill kills at each request instead of at some of them.
 var everyKill = flag.Bool("every-kill", false, "kill the program at each request of a rollback and of a command, not at some of them")
 
+// killStep is how many requests lie between two at which the program is killed:
+// so many by default, more under the race detector, which makes all of it slow.
+func killStep(usual int) int {
+	switch {
+	case *everyKill:
+		return 1
+	case testing.Short():
+		return 3 * usual
+	}
+	return usual
+}
+
 // relapse has one version after the other fail in prod.
 type relapse struct {
 	*scene
@@ -127,10 +139,7 @@ func TestRollbackKilledAtEachRequest(t *testing.T) {
 			r.startChild()
 			r.wait("every environment has its baseline", func() bool { return len(r.ledgers()) == 2 })
 			r.settle()
-			killed, step := 0, c.step
-			if !*everyKill {
-				step *= 5
-			}
+			killed, step := 0, c.step*killStep(5)
 			// The requests of a rollback end where nothing is left to be killed at.
 			for n := c.first; ; n += step {
 				landed := r.lands()
