@@ -189,6 +189,9 @@ func button(o *Observed, do string) string {
 		about = strconv.FormatInt(st.Hold.Since.UnixNano(), 10)
 	case do == DoApprove && st.UnderWay() != nil:
 		about = st.Promotion.ID + " " + st.Promotion.Expected
+		if b := st.Promotion.Batch; b != nil {
+			about = b.Name() + " " + b.Head // whatever is in it
+		}
 	case (do == DoRetry || do == DoPromote) && st.Promotion != nil:
 		about = st.Promotion.ID
 	}
@@ -199,9 +202,11 @@ func button(o *Observed, do string) string {
 // REST API documentation).
 const mostIdentifier = 20
 
-// Pressed is the environment that a button of a check run is about. Without one,
-// why says so, for the person who pressed it.
-func Pressed(s *Snapshot, identifier string) (o *Observed, why string) {
+// Pressed are the environments that a button of a check run is about: one, or all
+// that travel in the pull request which it approves. Without any, why says so, for
+// the person who pressed it.
+func Pressed(s *Snapshot, identifier string) (os []*Observed, why string) {
+	var o *Observed
 	do, _, is := strings.Cut(identifier, ":")
 	if !is {
 		return nil, "this is no button of promobot's"
@@ -219,5 +224,8 @@ func Pressed(s *Snapshot, identifier string) (o *Observed, why string) {
 	if o == nil {
 		return nil, "what this button was about has changed since it was shown; look at the check run again, or write the command in a comment"
 	}
-	return o, ""
+	if p := o.Ledger.State.UnderWay(); do == DoApprove && p != nil && p.Batch != nil {
+		return Members(s, *p), ""
+	}
+	return []*Observed{o}, ""
 }

@@ -98,11 +98,12 @@ func TestEveryActionIsCarriedOut(t *testing.T) {
 					if len(cs) != 1 || cs[0].Problem != "" || cs[0].Name != a.Do {
 						t.Errorf("%s: %q is no command: %+v", x.name, a.Command, cs)
 					}
-					meant, why := promotion.Pressed(s, a.Button)
-					if meant == nil || meant.Key != o.Key {
-						t.Errorf("%s: the button %s of %s leads to %v (%s)", x.name, a.Button, o.Key, meant, why)
+					found, why := promotion.Pressed(s, a.Button)
+					if len(found) != 1 || found[0].Key != o.Key {
+						t.Errorf("%s: the button %s of %s leads to %v (%s)", x.name, a.Button, o.Key, found, why)
 						continue
 					}
+					meant := found[0]
 					s.Now = now.Add(time.Minute)
 					got := promotion.Obey(s, meant, promotion.Order{Do: a.Do, By: "zoe", Comment: -7})
 					if got.Entry == nil {
@@ -160,20 +161,52 @@ func TestAButtonIsAboutWhatWasShown(t *testing.T) {
 			st := at(s, "staging").Ledger.State.Clone()
 			at(s, "staging").Ledger.State = &st
 			c.then(at(s, "staging"))
-			o, why := promotion.Pressed(s, b)
-			if (o != nil) != c.want || (o == nil) == (why == "") {
-				t.Errorf("the button leads to %v: %q", o, why)
+			os, why := promotion.Pressed(s, b)
+			if (len(os) == 1) != c.want || (len(os) == 0) == (why == "") {
+				t.Errorf("the button leads to %v: %q", os, why)
 			}
 		})
 	}
 	for _, forged := range []string{"", "rollback", "rollback:", "explode:0123456789abc", "hold:000000000000000"} {
-		if o, why := promotion.Pressed(quiet(), forged); o != nil || why == "" {
-			t.Errorf("%q leads to %v", forged, o)
+		if os, why := promotion.Pressed(quiet(), forged); len(os) > 0 || why == "" {
+			t.Errorf("%q leads to %v", forged, os)
 		}
 	}
 	// The hash is of what is hashed, whatever the names are made of.
 	a := promotion.Observed{Key: promotion.Key{Pipeline: "a/b", Environment: "c"}}
 	if state.Hash(a.Key.Pipeline, a.Key.Environment) == state.Hash("a", "b/c") {
 		t.Error("names run into each other")
+	}
+}
+
+// TestApprovingABatchIsAllOfIt holds that the button on a shared pull request
+// means everything in it, and nothing once it was built anew.
+func TestApprovingABatchIsAllOfIt(t *testing.T) {
+	s := gathered(t)
+	var o *promotion.Observed
+	for i := range s.Environments {
+		s.Environments[i].Config.Approval = true
+		if s.Environments[i].Key == (promotion.Key{Pipeline: "b", Environment: "staging"}) {
+			o = &s.Environments[i]
+		}
+	}
+	d := promotion.Decision{Key: o.Key}
+	all := promotion.Applicable(s, &d, o)
+	if len(all) == 0 || all[0].Do != promotion.DoApprove {
+		t.Fatalf("what applies: %+v", all)
+	}
+	members := promotion.Members(s, *o.Ledger.State.Promotion)
+	got, why := promotion.Pressed(s, all[0].Button)
+	if len(members) < 2 || len(got) != len(members) {
+		t.Errorf("the button means %d of %d (%s)", len(got), len(members), why)
+	}
+	for _, m := range members {
+		p := m.Ledger.State.Promotion
+		b := *p.Batch
+		b.Head = "anew"
+		p.Batch = &b
+	}
+	if got, why := promotion.Pressed(s, all[0].Button); len(got) > 0 || why == "" {
+		t.Errorf("built anew, the button means %v", got)
 	}
 }

@@ -243,7 +243,7 @@ func (r *Reconciler) obeyOne(ctx context.Context, v *view, in *commented, c comm
 	}
 	meant, why := meantBy(s, in.Issue, c)
 	if in.press != nil && in.press.Button != "" {
-		meant, why = pressed(s, in.press.Button)
+		meant, why = promotion.Pressed(s, in.press.Button)
 	}
 	if heard {
 		meant = alsoHeard(s, meant, in, c)

@@ -87,15 +87,6 @@ func (r *Reconciler) hearPress(ctx context.Context, v *view, in *commented) (ign
 	return false, nil
 }
 
-// pressed is the environment that a button is about.
-func pressed(s *promotion.Snapshot, button string) ([]*promotion.Observed, string) {
-	o, why := promotion.Pressed(s, button)
-	if o == nil {
-		return nil, why
-	}
-	return []*promotion.Observed{o}, ""
-}
-
 // answerPress tells what became of a press. Whoever pressed a button on a check run
 // and was denied has no page to see that on: it stands on the pull request, once.
 func (r *Reconciler) answerPress(ctx context.Context, in *commented, a texts.Answer) error {
