@@ -58,7 +58,7 @@ func (e *Environment) changes(repository string, since time.Time) []Changed {
 			all = append(all, c)
 		}
 	}
-	if l := e.Current; l != nil && !l.Since.Before(since) && !e.promoted(l) {
+	if l := e.Current; l != nil && !l.Baseline && !l.Since.Before(since) && !e.promoted(l) {
 		c := at
 		c.Time, c.Kind, c.By, c.URL = l.Since, "landed", cmp.Or(l.By, l.Author), l.URL
 		c.Text = cmp.Or(l.Title, l.Revision) + " landed"

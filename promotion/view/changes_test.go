@@ -36,7 +36,11 @@ func TestChanges(t *testing.T) {
 		Entries:   []view.Entry{{Kind: "landed", Sentence: "pushed", Time: ago(5)}},
 	}
 	repositories := []view.Repository{{Owner: "acme", Name: "gitops", Pipelines: []view.Pipeline{
-		{Key: "shop", Environments: []view.Environment{person, pushed, promoted, {Pipeline: "shop", Name: "new"}}},
+		{Key: "shop", Environments: []view.Environment{
+			person, pushed, promoted,
+			{Pipeline: "shop", Name: "new"},
+			{Pipeline: "shop", Name: "adopted", Current: &view.Landing{Commit: "c0", Since: ago(1), Baseline: true}},
+		}},
 	}}}
 	got := view.Changes(repositories, ago(120), func(e *view.Environment) bool { return e.Name != "unwanted" })
 	want := []view.Changed{
