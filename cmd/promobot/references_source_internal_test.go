@@ -225,6 +225,10 @@ What the pages show, as JSON. It only reads. [` + "`promobot status`](cli.md#pro
 | ` + "`since`" + ` | changes | so long ago, as ` + "`30m`, `2h` or `3d`" + `, or a time as ` + "`2026-06-01T09:00:00Z`" + `; 2h where nothing is said |
 | ` + "`limit`" + ` | lists | at most so many, up to 5000; 1000 where nothing is said. ` + "`more`" + ` says that there are others |
 
+For example, what changed in production:
+
+` + "```text\ncurl -H \"Authorization: Bearer $(gh auth token)\" 'https://promobot.example.com/api/v1/changes?env=prod*&since=2h'\n```" + `
+
 - **Who asks** is told by the pages' session cookie, or by ` + "`Authorization: Bearer`" + ` with the person's own GitHub token. promobot asks GitHub what that person can see, and answers nothing else. What you cannot see and what is not there are the same 404.
 - **What is answered** is what the loop saw in its newest run of each repository (` + "`at`" + `). No request is made to GitHub for it, but to learn what you can see.
 - **Errors** are ` + "`application/problem+json`" + ` (RFC 9457); ` + "`detail`" + ` says what to do: 400 a question that is not understood, 401 nobody, or a token that GitHub does not take, 404 not there for you, 405 anything but GET and HEAD, 503 GitHub could not be asked; with ` + "`Retry-After`" + `.

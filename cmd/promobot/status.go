@@ -146,6 +146,9 @@ func printRows(out printer, rows []api.Row) {
 		stands, since := "-", "-"
 		if r.Current != nil {
 			stands, since = titleOf(r.Current), minute(r.Current.Since)
+			if r.Current.Baseline { // it stood there when promobot first looked
+				since = "before " + since
+			}
 		}
 		table = append(table, []string{
 			printable(r.Pipeline), printable(r.Environment), printable(stands), since, strconv.Itoa(r.Behind), printable(r.Standing), nextOf(r),

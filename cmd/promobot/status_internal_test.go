@@ -46,7 +46,7 @@ func askedServer(t *testing.T) *httptest.Server {
 			shop("dev", view.Environment{Standing: "source", Current: &view.Landing{Title: strings.Repeat("ab", 20), Since: noon.Add(-time.Hour)}}),
 			shop("prod-eu", view.Environment{
 				Standing: "proposed", Behind: 2, Needs: "merge #7, or close it", NeedsSince: noon,
-				Current:   &view.Landing{Title: "1.0.0", Since: noon.Add(-48 * time.Hour)},
+				Current:   &view.Landing{Title: "1.0.0", Since: noon.Add(-48 * time.Hour), Baseline: true},
 				Promotion: &view.Promotion{PullRequest: 7, Status: "opened"},
 			}),
 			shop("prod-us", view.Environment{
@@ -76,10 +76,10 @@ func TestStatusOfARunningPromobot(t *testing.T) {
 	const all = `acme/other: line 3: there is no key x
 
 acme/gitops  as of 2026-06-01 12:00Z
-  PIPELINE  ENVIRONMENT  STANDS      SINCE              BEHIND  STANDING  WHAT NEXT
-  shop      dev          ababababab  2026-06-01 11:00Z  0       source
-  shop      prod-eu      1.0.0       2026-05-30 12:00Z  2       proposed  you: merge #7, or close it
-  shop      prod-us      -           -                  2       waiting   window office\x1b[31m; held by bo: the database moves; #8; until 2026-06-02 09:00Z
+  PIPELINE  ENVIRONMENT  STANDS      SINCE                     BEHIND  STANDING  WHAT NEXT
+  shop      dev          ababababab  2026-06-01 11:00Z         0       source
+  shop      prod-eu      1.0.0       before 2026-05-30 12:00Z  2       proposed  you: merge #7, or close it
+  shop      prod-us      -           -                         2       waiting   window office\x1b[31m; held by bo: the database moves; #8; until 2026-06-02 09:00Z
 `
 	for name, c := range map[string]struct {
 		args string
@@ -88,12 +88,12 @@ acme/gitops  as of 2026-06-01 12:00Z
 		"all":           {"status", all},
 		"no repository": {"status acme/other", "acme/other: line 3: there is no key x\nthere is no such environment that you can see\n"},
 		"one pattern": {"status acme/gitops --env *eu", `acme/gitops  as of 2026-06-01 12:00Z
-  PIPELINE  ENVIRONMENT  STANDS  SINCE              BEHIND  STANDING  WHAT NEXT
-  shop      prod-eu      1.0.0   2026-05-30 12:00Z  2       proposed  you: merge #7, or close it
+  PIPELINE  ENVIRONMENT  STANDS  SINCE                     BEHIND  STANDING  WHAT NEXT
+  shop      prod-eu      1.0.0   before 2026-05-30 12:00Z  2       proposed  you: merge #7, or close it
 `},
 		"what needs someone": {"status acme/gitops --needs", `acme/gitops  as of 2026-06-01 12:00Z
-  PIPELINE  ENVIRONMENT  STANDS  SINCE              BEHIND  STANDING  WHAT NEXT
-  shop      prod-eu      1.0.0   2026-05-30 12:00Z  2       proposed  you: merge #7, or close it
+  PIPELINE  ENVIRONMENT  STANDS  SINCE                     BEHIND  STANDING  WHAT NEXT
+  shop      prod-eu      1.0.0   before 2026-05-30 12:00Z  2       proposed  you: merge #7, or close it
 `},
 		"nothing needs anyone": {"status acme/gitops --needs --env dev", "nothing needs a person\n"},
 		"changes": {"changes --env prod* --since 2h", `WHEN               REPOSITORY   PIPELINE  ENVIRONMENT  WHAT
