@@ -6,6 +6,7 @@ package signin
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"regexp"
 	"slices"
@@ -65,8 +66,15 @@ type sight struct {
 	at      time.Time
 }
 
-// of is what is remembered of a token; known tells whether anything was.
-func (m *memory) of(t token) (*remembered, bool) {
+// has tells whether anything is remembered of a token.
+func (m *memory) has(t token) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.byToken[t] != nil
+}
+
+// of is what is remembered of a token.
+func (m *memory) of(t token) *remembered {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e, known := m.byToken[t]
@@ -84,7 +92,7 @@ func (m *memory) of(t token) (*remembered, bool) {
 		m.byToken[t] = e
 	}
 	e.used = m.now()
-	return e, known
+	return e
 }
 
 func (m *memory) drop(t token) {
@@ -114,7 +122,7 @@ func (e *remembered) leave() { <-e.turn }
 // with ErrSignedOut when its token does not hold any more. What was asked for
 // last is asked for along, since it will be wanted next.
 func (s *SignIn) known(ctx context.Context, of *session) (string, error) {
-	e, _ := s.memory.of(of.Token)
+	e := s.memory.of(of.Token)
 	if err := e.take(ctx); err != nil {
 		return "", err
 	}
@@ -143,7 +151,7 @@ func (s *SignIn) known(ctx context.Context, of *session) (string, error) {
 
 // forget drops what is remembered where GitHub does not know the token any more.
 func (s *SignIn) forget(e *remembered, t token, err error) {
-	if err == ErrSignedOut { //nolint:errorlint // it is ours, unwrapped
+	if errors.Is(err, ErrSignedOut) {
 		e.at, e.seen = time.Time{}, map[int64]sight{}
 		s.memory.drop(t)
 	}
@@ -165,11 +173,10 @@ func (s *SignIn) Visible(ctx context.Context, r *http.Request, repositories []Re
 	if err != nil {
 		return nil, err
 	}
-	e, known := s.memory.of(t)
-	if !known && r.Header.Get("Authorization") != "" && !s.unknown.Allow() {
-		s.memory.drop(t)
+	if r.Header.Get("Authorization") != "" && !s.memory.has(t) && !s.unknown.Allow() {
 		return nil, &UnavailableError{Reason: "too many new tokens are sent at the same time; try again", RetryAfter: time.Second}
 	}
+	e := s.memory.of(t)
 	if err := e.take(ctx); err != nil {
 		return nil, err
 	}
