@@ -182,7 +182,10 @@ func (f *draft) order() {
 		e.why = sentence("after %s by its name", strings.Join(e.from, ", "))
 		if t := counted[e.env]; t.after+t.together+t.alone > 0 {
 			all := t.after + t.together + t.alone
-			said := sentence("history: %d of %s here came after one in %s, %d together with one", t.after, count(all, "change"), strings.Join(e.from, " or "), t.together)
+			said := sentence("history: %d of %s here came after one in %s", t.after, count(all, "change"), strings.Join(e.from, " or "))
+			if t.together > 0 {
+				said += sentence(", %d together with one", t.together)
+			}
 			e.why += "; " + said
 			if t.alone*2 > all && all > 2 {
 				f.doubts = add(f.doubts, sentence("%s after %s is by name only: %d of the %d changes made in %s came without one before. If it comes from elsewhere, change from", e.env, strings.Join(e.from, ", "), t.alone, all, e.env))
