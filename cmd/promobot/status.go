@@ -121,6 +121,8 @@ func printStatus(out printer, answer api.Status, o statusOptions) {
 	case len(answer.Environments) == 0 && o.needs:
 		out.line("nothing needs a person")
 		return
+	case len(answer.Environments) == 0 && len(answer.Troubles) > 0:
+		return // which say why
 	case len(answer.Environments) == 0:
 		out.line("there is no such environment that you can see")
 		return

@@ -85,8 +85,9 @@ acme/gitops  as of 2026-06-01 12:00Z
 		args string
 		want string
 	}{
-		"all":           {"status", all},
-		"no repository": {"status acme/other", "acme/other: line 3: there is no key x\nthere is no such environment that you can see\n"},
+		"all":            {"status", all},
+		"no repository":  {"status acme/other", "acme/other: line 3: there is no key x\n"},
+		"no environment": {"status acme/gitops --env qa", "there is no such environment that you can see\n"},
 		"one pattern": {"status acme/gitops --env *eu", `acme/gitops  as of 2026-06-01 12:00Z
   PIPELINE  ENVIRONMENT  STANDS  SINCE                     BEHIND  STANDING  WHAT NEXT
   shop      prod-eu      1.0.0   before 2026-05-30 12:00Z  2       proposed  you: merge #7, or close it

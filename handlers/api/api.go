@@ -249,11 +249,19 @@ func (a *API) status(r *http.Request, q url.Values) (any, error) {
 	if err := errors.Join(err, err2); err != nil {
 		return nil, err
 	}
-	seen, err := a.visible(r, q.Get("repository"))
+	named := q.Get("repository")
+	seen, err := a.visible(r, named)
 	if err != nil {
 		return nil, err
 	}
-	return StatusOf(seen, wanted, most), nil
+	out := StatusOf(seen, wanted, most)
+	if named == "" {
+		return out, nil
+	}
+	if r := &seen[0]; r.File == "" && r.Error == "" && len(r.Pipelines) == 0 && len(r.Problems) == 0 {
+		out.Troubles = append(out.Troubles, Trouble{Repository: nameOf(r), Text: "it has no pipeline file; `promobot init` writes a first one", URL: r.URL})
+	}
+	return out, nil
 }
 
 func limitOf(q url.Values) (int, error) {

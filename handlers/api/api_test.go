@@ -91,6 +91,7 @@ func known() []view.Repository {
 				}),
 			}}},
 		},
+		{Version: 1, ID: 4, Owner: "acme", Name: "empty", At: noon},
 		{Version: 1, ID: 3, Owner: "acme", Name: "broken", URL: "https://github.com/acme/broken", At: noon, Error: "GitHub did not answer", ErrorAt: noon, Problems: []view.Problem{{Line: 3, Text: "there is no key x", URL: "line3"}}},
 	}
 }
@@ -106,7 +107,7 @@ func newSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{
 		store: &shelf{repositories: known()},
-		door:  &door{sees: map[string][]string{"ana's": {"acme/gitops", "acme/broken"}, "bo's": {}}},
+		door:  &door{sees: map[string][]string{"ana's": {"acme/gitops", "acme/broken", "acme/empty"}, "bo's": {}}},
 		log:   &strings.Builder{},
 	}
 	s.Server = httptest.NewServer(api.New(api.Options{Store: s.store, People: s.door, Now: func() time.Time { return noon }, Log: zerolog.New(s.log)}))
@@ -153,10 +154,10 @@ func TestAnswers(t *testing.T) {
 			t.Errorf("the list has the pipelines of %s", r.Name)
 		}
 	}
-	if diff := cmp.Diff([]string{"broken", "gitops"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"broken", "empty", "gitops"}, names); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
-	if g := list.Repositories[1]; g.Environments != 3 || g.Needs != 1 || g.Held != 1 {
+	if g := list.Repositories[2]; g.Environments != 3 || g.Needs != 1 || g.Held != 1 {
 		t.Errorf("counts: %d environments, %d need someone, %d held", g.Environments, g.Needs, g.Held)
 	}
 
@@ -200,6 +201,11 @@ func TestAnswers(t *testing.T) {
 		{Repository: "acme/broken", Text: "there is no key x", URL: "line3"},
 	}, status.Troubles); diff != "" {
 		t.Errorf("troubles: -want +got\n%s", diff)
+	}
+	status = api.Status{}
+	s.ask(t, "GET", "/api/v1/status?repository=acme/empty", "ana's", nil, &status)
+	if len(status.Troubles) != 1 || !strings.Contains(status.Troubles[0].Text, "no pipeline file") {
+		t.Errorf("a repository without a pipeline file: %+v", status)
 	}
 	status = api.Status{}
 	s.ask(t, "GET", "/api/v1/status?limit=2", "ana's", nil, &status)
