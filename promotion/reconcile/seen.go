@@ -76,7 +76,7 @@ func (r *Reconciler) stories(ctx context.Context, v *view) (map[promotion.Key][]
 		}
 		known := r.memory.stories[l.Ref]
 		if known == nil {
-			known = &story{older: l.Tip}
+			known = &story{}
 		}
 		all[l.Ref] = known
 	}
@@ -104,18 +104,22 @@ type reading struct {
 func (r *Reconciler) readStories(ctx context.Context, s *promotion.Snapshot, all map[string]*story, most int) error {
 	var todo []*reading
 	for i := range s.Environments {
-		l := &s.Environments[i].Ledger
-		switch st := all[l.Ref]; {
-		case st == nil:
-		case st.tip != l.Tip && st.tip != "":
-			todo = append(todo, &reading{key: s.Environments[i].Key, story: st, next: l.Tip})
-			st.tip = l.Tip
-		default:
-			st.tip = l.Tip
-			if st.older != "" && len(st.entries) < most {
-				todo = append(todo, &reading{key: s.Environments[i].Key, story: st, next: st.older, deep: true})
-			}
+		k, l := s.Environments[i].Key, &s.Environments[i].Ledger
+		st := all[l.Ref]
+		if st == nil {
+			continue
 		}
+		switch st.tip {
+		case "":
+			st.older = l.Tip
+		case l.Tip:
+		default:
+			todo = append(todo, &reading{key: k, story: st, next: l.Tip})
+		}
+		if st.older != "" && len(st.entries) < most {
+			todo = append(todo, &reading{key: k, story: st, next: st.older, deep: true})
+		}
+		st.tip = l.Tip
 	}
 	read := 0
 	for len(todo) > 0 {
@@ -129,7 +133,7 @@ func (r *Reconciler) readStories(ctx context.Context, s *promotion.Snapshot, all
 		commits, err := r.git.Commits(ctx, ids)
 		if err != nil {
 			for _, t := range todo {
-				*t.story = story{older: t.story.tip} // from the start the next time
+				*t.story = story{} // from the start the next time
 			}
 			return fmt.Errorf("read ledger entries: %w", err)
 		}
@@ -148,6 +152,8 @@ func (t *reading) back(repo promotion.Repository, commits map[string]promotion.C
 	}
 	st := t.story
 	switch {
+	case t.deep && st.older != t.next:
+		return false // the ledger is another one now
 	case t.deep:
 		if there {
 			st.entries = append(slices.Clip(st.entries), e)
