@@ -108,6 +108,7 @@ func examine(ctx context.Context, path, repository string, environ []string) ([]
 	if err != nil {
 		return findings, err
 	}
+	seen.Public = config.Server.PublicURL
 	if repository == "" || seen.Bad != "" {
 		return append(findings, doctor.JudgeApp(seen)...), nil
 	}

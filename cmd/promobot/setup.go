@@ -167,6 +167,9 @@ func runSetup(ctx context.Context, f setupFlags, stdin io.Reader, out printer) e
 		case err := <-served:
 			return fmt.Errorf("the page's server ended: %w", err)
 		case <-ctx.Done():
+			if flow.Retry() {
+				return errors.New("ended before the App's secrets were written; GitHub gives them once: if the App is in the list of your GitHub Apps, delete it there, and begin again")
+			}
 			return errors.New("ended before the App was made; nothing was written")
 		}
 	}

@@ -18,6 +18,7 @@ type App struct {
 	Slug, Name  string
 	Settings    string // its settings page, without a slash at its end
 	Install     string // where it is installed on repositories
+	Public      string // server.public_url; "" when it is not set
 	Permissions map[string]string
 	Events      []string
 	// Skew is how far this machine's clock is before GitHub's.
@@ -83,7 +84,7 @@ func JudgeApp(a App, uses ...string) []Finding {
 	r.events(a, uses)
 	r.hook(a)
 	r.deliveries(a)
-	r.installations(a)
+	r.installations(a, uses)
 	return r.all
 }
 
@@ -175,6 +176,8 @@ func (r *report) hook(a App) {
 		r.add(Doubtful, "webhook", "webhooks come to "+a.Hook.URL+", over plain HTTP", "put promobot behind HTTPS and mend the webhook's URL", a.Settings)
 	case a.Hook.SkipsIdentity:
 		r.add(Doubtful, "webhook", "GitHub does not verify the certificate of "+u.Host, "enable SSL verification", a.Settings)
+	case a.Public != "" && !strings.HasPrefix(a.Hook.URL, strings.TrimRight(a.Public, "/")+"/"):
+		r.add(Doubtful, "webhook", "webhooks go to "+a.Hook.URL+", and server.public_url is "+a.Public, "mend whichever is outdated", a.Settings)
 	default:
 		r.well("webhook", "webhooks go to %s", a.Hook.URL)
 	}
@@ -240,7 +243,19 @@ func remedy(code int) string {
 	return "look at promobot's log"
 }
 
-func (r *report) installations(a App) {
+// unaccepted are permissions that the App has, and an installation of it has not:
+// those that it was given after it was installed.
+func unaccepted(a App, i Installation, uses []string) []string {
+	var out []string
+	for _, p := range registration.Permissions(uses...) {
+		if registration.Level(a.Permissions[p.Name]).Covers(p.Level) && !registration.Level(i.Permissions[p.Name]).Covers(p.Level) {
+			out = append(out, p.Title+": "+p.Level.Words())
+		}
+	}
+	return out
+}
+
+func (r *report) installations(a App, uses []string) {
 	if len(a.Installations) == 0 {
 		r.add(Wrong, "installations", "the App is installed nowhere", "install it on the repositories that promobot is for", a.Install)
 		return
@@ -249,6 +264,9 @@ func (r *report) installations(a App) {
 		if i.Suspended {
 			r.add(Doubtful, "installations", "the installation on "+i.Account+" is suspended", "an owner of "+i.Account+" can lift that", i.Page)
 			continue
+		}
+		if late := unaccepted(a, i, uses); len(late) > 0 {
+			r.add(Wrong, "installations", i.Account+" has not accepted yet what the App asks for ("+strings.Join(late, ", ")+")", "an owner of "+i.Account+" accepts it there, under Review request", i.Page)
 		}
 		if i.Limit != nil {
 			r.limit(i)

@@ -122,6 +122,12 @@ func TestApp(t *testing.T) {
 		{"a webhook without a secret", func(a *doctor.App) { a.Hook.Secret = false }, nil, doctor.Wrong, "no secret", "webhook_secret_file"},
 		{"a webhook in the clear", func(a *doctor.App) { a.Hook.URL = "http://p.example/api/github/hook" }, nil, doctor.Doubtful, "plain HTTP", "HTTPS"},
 		{"an unverified certificate", func(a *doctor.App) { a.Hook.SkipsIdentity = true }, nil, doctor.Doubtful, "certificate of p.example", "SSL verification"},
+		{"another public URL", func(a *doctor.App) { a.Public = "https://p.example.com" }, nil, doctor.Doubtful, "server.public_url is https://p.example.com", "outdated"},
+		{"the same public URL", func(a *doctor.App) { a.Public = "https://p.example" }, nil, doctor.Well, "", ""},
+		{"what is not accepted yet", func(a *doctor.App) {
+			a.Installations[0].Permissions = maps.Clone(a.Installations[0].Permissions)
+			a.Installations[0].Permissions["issues"] = "read"
+		}, nil, doctor.Wrong, "acme has not accepted yet what the App asks for (Issues: read and write)", "settings/installations/1"},
 		{"nothing delivered", deliveries(), nil, doctor.Doubtful, "no webhook in the last three days", "/advanced"},
 		{"one lost, the newest there", deliveries(200, 502), nil, doctor.Doubtful, "1 of the last 2", "/advanced"},
 		{"the ping lost, the newest there", func(a *doctor.App) {
@@ -140,7 +146,7 @@ func TestApp(t *testing.T) {
 		{"more than is used", func(a *doctor.App) { a.Permissions["administration"] = "write" }, nil, doctor.Doubtful, "administration: write", "/permissions"},
 		{"a higher level than is used", func(a *doctor.App) { a.Permissions["statuses"] = "write" }, nil, doctor.Doubtful, "statuses: write", "/permissions"},
 		{"steps that run workflows", func(*doctor.App) {}, []string{"run"}, doctor.Wrong, "has only read of the permission Actions: read and write", "/permissions"},
-		{"an option that is granted", func(a *doctor.App) { a.Permissions["actions"] = "write" }, []string{"run"}, doctor.Well, "", ""},
+		{"an option that is granted", func(a *doctor.App) { a.Permissions, a.Installations[0].Permissions = granted("run"), granted("run") }, []string{"run"}, doctor.Well, "", ""},
 		{"an event that is missing", func(a *doctor.App) {
 			a.Events = slices.DeleteFunc(slices.Clone(a.Events), func(e string) bool { return e == "check_run" || e == "issue_comment" })
 		}, nil, doctor.Wrong, "does not hear of check_run, issue_comment", "Subscribe to events"},
