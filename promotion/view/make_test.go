@@ -6,6 +6,7 @@ package view_test
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -317,5 +318,28 @@ func TestHostileWords(t *testing.T) {
 		if got := environment(t, view.Make(w.seen(), nil), "staging").Failure.Steps[0].URL; got != want {
 			t.Errorf("%q leads to %q, want %q", address, got, want)
 		}
+	}
+}
+
+// BenchmarkMake is a monorepo of 1,200 ledgers, each promotion of which is open.
+func BenchmarkMake(b *testing.B) {
+	one := newWorld(config.Propose)
+	one.offers("d")
+	s := *one.Snapshot
+	s.Environments = nil
+	for i := range 400 {
+		w := newWorld(config.Propose)
+		w.offers("d")
+		p := *w.Environments[0].Pipeline
+		p.Key, p.Title = fmt.Sprintf("services/s%d", i), fmt.Sprintf("s%d", i)
+		for _, o := range w.Environments {
+			o.Key.Pipeline, o.Pipeline = p.Key, &p
+			s.Environments = append(s.Environments, o)
+		}
+	}
+	seen := view.Seen{Snapshot: &s, Decisions: promotion.Decide(&s), At: now}
+	v := view.Make(seen, nil)
+	for b.Loop() {
+		v = view.Make(seen, &v)
 	}
 }
