@@ -63,8 +63,8 @@ func TestServeFromWebhookAndSweepToReconcile(t *testing.T) {
 	if _, text := r.get("/readyz"); text != "queue: ok\ngit: ok\ngithub: ok\nsweep: ok\n" {
 		t.Errorf("/readyz: %q", text)
 	}
-	if status, _ := r.get("/"); status != http.StatusNotFound {
-		t.Errorf("/: %d", status)
+	if status, _ := r.get("/nowhere"); status != http.StatusNotFound {
+		t.Errorf("/nowhere: %d", status)
 	}
 	r.until("both runs counted", func() bool {
 		_, text := r.get("/metrics")

@@ -281,6 +281,10 @@ func TestEveryOperationIsAsDescribed(t *testing.T) {
 	}
 	w.drained()
 	for _, s := range []step{
+		{"app", "GET", "/app/hook/config", "", 200, ""},
+		{"olga", "GET", shop + "/rulesets", "", 200, "ruleset=0.id"},
+		{"olga", "GET", shop + "/rulesets/$ruleset$", "", 200, ""},
+		{"", "POST", "/app-manifests/nothing/conversions", "", 404, ""},
 		{"app", "GET", "/app/hook/deliveries?per_page=5", "", 200, "delivery=0.id"},
 		{"app", "GET", "/app/hook/deliveries/$delivery$", "", 200, ""},
 		{"app", "POST", "/app/hook/deliveries/$delivery$/attempts", "", 202, ""},
