@@ -52,7 +52,9 @@ func (s *scene) tells(number int, command string) {
 var buttonCases = []buttonCase{
 	{
 		do: "approve", pipeline: needsApproval, prepare: openedHead, by: "mai", // ana wrote it
-		holds: func(s *scene) bool { return s.read("envs/prod/values.yaml") == shopValues("2.0.0") && len(s.pulls()) == 1 },
+		holds: func(s *scene) bool {
+			return s.read("envs/prod/values.yaml") == shopValues("2.0.0") && len(s.pulls()) == 1
+		},
 	},
 	{
 		do: "hold", pipeline: shopPropose, prepare: openedHead,
@@ -99,7 +101,9 @@ var buttonCases = []buttonCase{
 			s.tells(number, "resume prod")
 			return l.Revision, 0
 		},
-		holds: func(s *scene) bool { return s.read("envs/prod/values.yaml") == shopValues("2.0.0") && len(s.pulls()) == 3 },
+		holds: func(s *scene) bool {
+			return s.read("envs/prod/values.yaml") == shopValues("2.0.0") && len(s.pulls()) == 3
+		},
 	},
 }
 
