@@ -59,6 +59,9 @@ func Make(r Repository) Guess {
 	s.branches()
 	s.deployers()
 	pipelines := s.choose()
+	if s.more > 0 {
+		s.doubts = append(s.doubts, sentence("and %d more of the kind", s.more))
+	}
 	if len(pipelines) == 0 {
 		return Guess{Doubts: s.doubts, Looked: looked(r)}
 	}
@@ -79,14 +82,24 @@ type search struct {
 	names      []branches // groups of branches that are environments
 	reasons    []string
 	doubts     []string
+	more       int // doubts that are only counted
 }
 
 func (s *search) because(format string, args ...any) {
 	s.reasons = add(s.reasons, sentence(format, args...))
 }
+
+// doubt notes one; past the first few of a hostile or odd repository the rest
+// are only counted.
 func (s *search) doubt(format string, args ...any) {
+	if len(s.doubts) >= mostDoubts {
+		s.more++
+		return
+	}
 	s.doubts = add(s.doubts, sentence(format, args...))
 }
+
+const mostDoubts = 20
 
 // add appends a text that is not there yet.
 func add(all []string, text string) []string {

@@ -244,6 +244,9 @@ func imagePatterns(names []string, sh *shape) []string {
 			if len(names) <= 5 {
 				return escaped(names)
 			}
+			if !slices.ContainsFunc(names, func(n string) bool { return strings.Contains(n, "/") }) {
+				return []string{"*"}
+			}
 			return []string{"**"}
 		}
 	}

@@ -11,6 +11,7 @@ package guess
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -90,6 +91,27 @@ func (s *search) folders() {
 		s.keep(found[t])
 	}
 	s.shapes = append(s.shapes, alike(s.places)...)
+	s.unknown()
+}
+
+// unknown says which folders stand among environments and have names that do not
+// say where they belong.
+func (s *search) unknown() {
+	said := map[string]bool{}
+	for i := range s.places {
+		before, _, _ := strings.Cut(s.places[i].template, environmentHole)
+		dir := strings.TrimSuffix(before, "/")
+		if said[dir] || before == dir || !containers[path.Base(dir)] {
+			continue
+		}
+		said[dir] = true
+		for _, child := range slices.Sorted(maps.Keys(s.naming.children[dir])) {
+			at := path.Join(dir, child)
+			if _, known := read(child, true); !known && s.naming.folders[at] && !neverEnvironments[strings.ToLower(child)] && !strings.HasPrefix(child, ".") && !region(child) {
+				s.doubt("%s stands beside environments, and its name does not say where it belongs: if it is one, add it to environments with from", at)
+			}
+		}
+	}
 }
 
 // keep takes a place when there is something to promote between its environments.
@@ -144,7 +166,7 @@ func alike(places []place) []*shape {
 // candidate is a shape with one segment made a variable.
 func (s *shape) candidate(at int, variable string) (segments []string, least int, ok bool) {
 	segment := s.segments[at]
-	if slices.Contains(s.each, at) || strings.Contains(segment, "$") && strings.HasPrefix(segment, "$") {
+	if slices.Contains(s.each, at) {
 		return nil, 0, false
 	}
 	segments = slices.Clone(s.segments)

@@ -23,8 +23,15 @@ var ranks = map[string]int{
 // similar are ranks whose order is a matter of taste, so that it is said.
 var similar = [][2]int{{20, 22}, {22, 24}, {22, 26}, {24, 26}, {40, 45}, {45, 48}, {45, 50}, {48, 50}}
 
-// beside are words that tell environments of one rank apart.
-var beside = regexp.MustCompile(`^(us|usa|eu|europe|emea|asia|apac|ap|sa|ca|me|af|na|latam|uk|gb|de|fr|nl|in|jp|sg|au|east|west|north|south|central|northeast|northwest|southeast|southwest|useast|uswest|global|primary|secondary|non|gpu|cpu|blue|green|cluster|region|zone|az|dc|dr|[a-z]?\d{1,2}|[a-z]+\d{1,2})$`)
+// Words that tell environments of one rank apart. geography alone makes a folder
+// a region; the others only do beside a word of ranks, since services are called
+// such things, too.
+var (
+	geography = regexp.MustCompile(`^(us|usa|eu|europe|emea|asia|apac|ap|latam|east|west|north|south|central|northeast|northwest|southeast|southwest|useast|uswest|cluster|region|zone)\d{0,2}$`)
+	beside    = regexp.MustCompile(`^(sa|ca|me|af|na|uk|gb|de|fr|nl|in|jp|sg|au|global|primary|secondary|non|gpu|cpu|blue|green|az|dc|dr|[a-z]?\d{1,2})$`)
+)
+
+func tellsApart(word string) bool { return geography.MatchString(word) || beside.MatchString(word) }
 
 // containers are folders whose children are environments, whatever their names.
 var containers = map[string]bool{"envs": true, "env": true, "environments": true, "environment": true, "overlays": true, "overlay": true, "stages": true, "clusters": true, "variants": true}
@@ -77,7 +84,7 @@ func read(text string, container bool) (n name, ok bool) {
 			}
 		case r > 0:
 			rest = append(rest, w)
-		case beside.MatchString(w):
+		case tellsApart(w):
 			rest = append(rest, w)
 		default:
 			rest = append(rest, w)
@@ -103,12 +110,13 @@ func joinPrefixes(words []string) []string {
 	return out
 }
 
-// region says whether a text has only words that tell environments apart.
+// region says whether a text by itself names a region or a cluster.
 func region(text string) bool {
-	if len(text) < 2 || neverEnvironments[strings.ToLower(text)] {
+	if neverEnvironments[strings.ToLower(text)] {
 		return false
 	}
-	return !slices.ContainsFunc(tokens(text), func(w string) bool { return !beside.MatchString(w) })
+	words := tokens(text)
+	return slices.ContainsFunc(words, geography.MatchString) && !slices.ContainsFunc(words, func(w string) bool { return !tellsApart(w) })
 }
 
 var (
