@@ -60,7 +60,8 @@ type Options struct {
 	// Onboard, when set, is asked for what a repository without a pipeline file is
 	// offered; nil for nothing. The refs are those that git showed.
 	Onboard func(ctx context.Context, repo promotion.Repository, refs promotion.Refs) (*Onboarding, error)
-	// NoChecks leaves check runs out: a dry run has nobody to show them to.
+	// NoChecks leaves check runs and deployments out: a dry run has nobody to show
+	// them to.
 	NoChecks bool
 	// Seen, when set, is told at the end of each run what is to be shown of the
 	// repository, also when the run failed; Last is what it was told last, by an

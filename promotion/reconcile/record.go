@@ -28,11 +28,14 @@ type record struct {
 // records brings the deployments up to date, several at a time. The time is when
 // to look again for one that another process is about to make.
 func (r *Reconciler) records(ctx context.Context, v *view) (again time.Time, err error) {
+	if v.snapshot.Repository.Archived || r.o.NoChecks {
+		return again, nil
+	}
 	var calls []call
 	var mu sync.Mutex
 	for i := range v.snapshot.Environments {
 		o := &v.snapshot.Environments[i]
-		if v.snapshot.Repository.Archived || !o.Config.Records || o.Ledger.Problem != "" {
+		if !o.Config.Records || o.Ledger.Problem != "" {
 			continue
 		}
 		want, due := r.recordOf(v.snapshot, o)
