@@ -16,6 +16,7 @@ import (
 	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/promotion/content"
 	"github.com/promobot/promobot/promotion/reconcile"
+	"github.com/promobot/promobot/promotion/view"
 	"github.com/promobot/promobot/state"
 )
 
@@ -38,7 +39,7 @@ func TestModel(t *testing.T) {
 	defer func() { t.Logf("layouts drawn: %v; landings: %d merged, %d pushed", layouts, merged, pushed) }()
 	for seed := *first; seed < *first+uint64(n); seed++ {
 		w := newWorld(seed)
-		m := &model{w: w, keys: testKeys(t)}
+		m := &model{w: w, keys: testKeys(t), shows: seed%shownSeeds == 0}
 		m.run()
 		for _, p := range w.pulls {
 			if p.Merged {
@@ -73,6 +74,34 @@ type model struct {
 	replicas []*replica
 	letters  []reconcile.Dispatch // that no replica has answered yet
 	commands []int64              // comments, likewise
+	shows    bool                 // what each run saw is made to be shown, too
+}
+
+// shownSeeds is how many seeds there are to one that shows what it saw.
+const shownSeeds = 25
+
+// shown keeps what a replica saw, and asserts what holds of every view.
+func (m *model) shown(o *reconcile.Options) {
+	var last *view.Repository
+	o.Last = func(context.Context) *view.Repository { return last }
+	o.Seen = func(_ context.Context, v view.Repository) {
+		last = &v
+		for _, p := range v.Pipelines {
+			for _, e := range p.Environments {
+				if n := len(e.Entries); n > e.Sequence || n > 0 && n < min(e.Sequence, 50) && v.Error == "" {
+					m.w.breaks("shown", "%s/%s has %d entries, and %d are shown", p.Key, e.Name, e.Sequence, n)
+				}
+				for i := 1; i < len(e.Entries); i++ {
+					if e.Entries[i].Time.After(e.Entries[i-1].Time.Add(time.Hour)) {
+						m.w.breaks("shown", "the entries of %s/%s are in no order", p.Key, e.Name)
+					}
+				}
+				if (e.Needs == "") != e.NeedsSince.IsZero() {
+					m.w.breaks("shown", "%s/%s needs %q since %v", p.Key, e.Name, e.Needs, e.NeedsSince)
+				}
+			}
+		}
+	}
 }
 
 func letter(w *world, name string) reconcile.Dispatch {
@@ -119,7 +148,7 @@ func (m *model) answered(ds []reconcile.Dispatch) {
 }
 
 func (m *model) newLoop(r *replica) *reconcile.Reconciler {
-	return reconcile.New(r, r, reconcile.Options{
+	o := reconcile.Options{
 		App: bot, Author: promotion.Person{Name: bot, Email: "bot@example.com"}, Keys: m.keys,
 		Now: func() time.Time { return m.w.now.Add(r.skew) },
 		Nonce: func() string {
@@ -127,7 +156,11 @@ func (m *model) newLoop(r *replica) *reconcile.Reconciler {
 			return fmt.Sprint(m.w.nonce)
 		},
 		Log: zerolog.Nop(),
-	})
+	}
+	if m.shows {
+		m.shown(&o)
+	}
+	return reconcile.New(r, r, o)
 }
 
 func (m *model) start(r *replica) {
