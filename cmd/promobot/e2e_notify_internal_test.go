@@ -81,16 +81,8 @@ func TestWhatIsTold(t *testing.T) {
 	s.wait("the rollback is told", func() bool { return slices.Contains(ops.kinds(), "rolled_back") })
 	s.settle()
 	told := ops.kinds()
-	for _, kind := range []string{"failed", "rolled_back", "halted", "waiting"} {
-		n := 0
-		for _, k := range told {
-			if k == kind {
-				n++
-			}
-		}
-		if n > 1 {
-			t.Errorf("%s is told %d times: %v", kind, n, told)
-		}
+	if !slices.Equal(told, []string{"failed", "rolled_back"}) && !slices.Equal(told, []string{"rolled_back"}) {
+		t.Errorf("told %v", told)
 	}
 	ops.mu.Lock()
 	for _, e := range ops.heard {

@@ -225,6 +225,10 @@ func (s *scribe) standing() {
 	// as long as it is about the same promotion, or the same stop.
 	at := v.NeedsSince
 	switch p := v.Promotion; {
+	case v.Hold != nil && at.Equal(v.Hold.Since): // also while its rollback is under way
+		s.add(Waiting, at, v.Reason, url, "hold", stamp(at))
+	case v.Failure != nil && at.Equal(v.Failure.Since):
+		s.add(Waiting, at, v.Reason, url, "failure", stamp(at))
 	case p != nil && !state.Status(p.Status).Ended():
 		s.add(Waiting, firstTime(at, p.Claimed, s.repository.At), v.Reason, url, "promotion", p.ID)
 	case v.Hold != nil:

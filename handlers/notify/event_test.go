@@ -156,6 +156,35 @@ func TestWaitingIsOneThing(t *testing.T) {
 	}
 }
 
+// TestWaitingForTheSameStop: the look at a stop that is asked for stays the same
+// thing while its rollback is under way; the merge of that is another.
+func TestWaitingForTheSameStop(t *testing.T) {
+	t.Parallel()
+	waits := func(rollback bool, since time.Time) string {
+		events := notify.Events(staging(func(e *view.Environment) {
+			e.Hold = &view.Hold{Reason: "it failed", By: "promobot", Since: minute(3)}
+			e.Needs, e.NeedsSince = "look at it and resume", since
+			if rollback {
+				e.Promotion = &view.Promotion{ID: "p9", Status: "opened", Claimed: minute(4), Reverts: "p1"}
+			}
+		}))
+		for _, e := range events {
+			if e.Kind == notify.Waiting {
+				return e.ID
+			}
+		}
+		t.Fatalf("nothing waits: %+v", events)
+		return ""
+	}
+	first := waits(false, minute(3))
+	if waits(true, minute(3)) != first {
+		t.Error("the same stop has another id while it is rolled back")
+	}
+	if waits(true, minute(4)) == first {
+		t.Error("the rollback's own wait has the stop's id")
+	}
+}
+
 func TestAWrongPipelineFileIsTold(t *testing.T) {
 	t.Parallel()
 	r := view.Repository{ID: 7, Owner: "acme", Name: "gitops", URL: "https://github.com/acme/gitops", At: nine, Problems: []view.Problem{
