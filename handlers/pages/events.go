@@ -117,9 +117,9 @@ func (p *Pages) news(ctx context.Context, r *http.Request, ids map[int64]bool) (
 		return "", fmt.Errorf("ask what the person can see: %w", err)
 	}
 	sortRepositories(seen)
-	text := ""
+	var text strings.Builder
 	for _, repo := range seen {
-		text += fmt.Sprintf("event: changed\ndata: %s\n\n", liveOf(&repo))
+		fmt.Fprintf(&text, "event: changed\ndata: %s\n\n", liveOf(&repo))
 	}
-	return text, nil
+	return text.String(), nil
 }

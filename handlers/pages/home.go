@@ -16,8 +16,8 @@ import (
 
 const (
 	changedSince = 2 * time.Hour
-	mostNeeds    = 50
-	mostChanges  = 50
+	mostNeeds    = 20
+	mostChanges  = 20
 	// lateWork is how long work may wait before that is a trouble.
 	lateWork = 10 * time.Minute
 	// quiet is after how long without an event a webhook may have been lost.

@@ -50,8 +50,8 @@ func poison(v reflect.Value, with string) {
 		if v.Type() == reflect.TypeFor[time.Time]() {
 			return
 		}
-		for i := range v.NumField() {
-			poison(v.Field(i), with)
+		for _, field := range v.Fields() {
+			poison(field, with)
 		}
 	case reflect.String:
 		v.SetString(with)

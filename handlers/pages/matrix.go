@@ -232,7 +232,10 @@ func cellOf(r *view.Repository, e *view.Environment) cell {
 	s := standingOf(*e)
 	switch {
 	case e.Needs != "":
-		c.Class, c.Word = "x", "needs you"
+		c.Class, c.Word = "w", "needs you"
+		if s.Tone == "bad" {
+			c.Class = "b"
+		}
 		if s.Tone == "bad" || e.Hold != nil {
 			c.Word = strings.ToLower(s.Text) + ", needs you"
 		}

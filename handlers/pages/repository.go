@@ -288,8 +288,8 @@ func newPromotionPage(repo *view.Repository, e *view.Environment, title string, 
 		}
 	}
 	var since []view.Entry
-	for _, entry := range e.Entries {
-		if !entry.Time.Before(d.Claimed) {
+	for _, entry := range e.Entries { // whose times are whole seconds
+		if !entry.Time.Before(d.Claimed.Truncate(time.Second)) {
 			since = append(since, entry)
 		}
 	}

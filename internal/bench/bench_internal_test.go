@@ -70,6 +70,8 @@ func TestQuick(t *testing.T) {
 		"what a promotion fetches":         {ours, place{5, "fetched"}, 1024},
 		"trees are seen in packs":          {ours, place{5, "trees"}, 100},
 		"pull requests against the limit":  {ours, place{6, "creations: pull requests"}, 4},
+		"the first page's weight":          {ours, place{7, "weight"}, 200},
+		"the first page's time":            {ours, place{7, "time"}, 60_000},
 		"processor time of git and itself": {ours, place{5, "processor"}, 60},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -81,6 +83,9 @@ func TestQuick(t *testing.T) {
 	if hit := ours[place{6, "secondary limits hit"}]; hit != 0 {
 		t.Errorf("the limit was hit %v times", hit)
 	}
+	if asked, counted := ours[place{7, "requests to GitHub"}]; !counted || asked != 0 {
+		t.Errorf("GitHub is asked %v times while the page is drawn", asked)
+	}
 	if wrong := theirs[place{3, "wrong commits"}]; wrong != 0 {
 		t.Errorf("the scripts spoilt %v commits:\n%s", wrong, stdout.String())
 	}
@@ -91,7 +96,7 @@ func TestQuick(t *testing.T) {
 
 func TestOptionsThatAreRefused(t *testing.T) {
 	for name, args := range map[string][]string{
-		"no such bench":        {"--only", "7"},
+		"no such bench":        {"--only", "8"},
 		"a bench that is none": {"--only", "two"},
 		"an argument":          {"storm"},
 		"a trace to nowhere":   {"--trace"},

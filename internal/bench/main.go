@@ -68,6 +68,7 @@ var benches = []struct {
 	{4, "The base window: from reading the base to the push", baseWindow},
 	{5, "Cost against the repository's size", size},
 	{6, "GitHub's limit on creating content", contentLimit},
+	{7, "The first page, of 5 and of 500 services", pages},
 }
 
 // bench is one run of the program.

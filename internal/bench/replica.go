@@ -47,6 +47,7 @@ type settings struct {
 	// nothing but the latency slows promobot down, as nothing else slows scripts.
 	paced    bool
 	debounce time.Duration // how long to wait after a webhook; usual is as it comes
+	pages    bool          // people may sign in, at pagesAt
 }
 
 // usual is the program's default.
@@ -157,12 +158,19 @@ func (w *world) writeConfig(dir string, s settings) error {
 	if err := os.WriteFile(key, w.app.PrivateKeyPEM, 0o600); err != nil {
 		return err
 	}
-	config := fmt.Sprintf(`server: {address: "127.0.0.1:0"}
+	server := `address: "127.0.0.1:0"`
+	if s.pages {
+		server += fmt.Sprintf(", public_url: %q", pagesAt)
+	}
+	config := fmt.Sprintf(`server: {%s}
 github: {api_url: %q, app_id: %d, private_key_file: %q, webhook_secret: %q}
 data_dir: %q
-`, w.sim.URL()+"/api/v3/", w.app.ID, key, secret, filepath.Join(dir, "data"))
+`, server, w.sim.URL()+"/api/v3/", w.app.ID, key, secret, filepath.Join(dir, "data"))
 	if !s.paced {
 		config += "limits: {writes_per_minute: 0, pushes_per_minute: 0}\n"
+	}
+	if s.pages {
+		config += fmt.Sprintf("pages: {client_id: %q, client_secret: %q}\n", w.app.ClientID, w.app.ClientSecret)
 	}
 	config += fmt.Sprintf("queue: {debounce: %s}\n", s.debounce)
 	return os.WriteFile(filepath.Join(dir, "config.yml"), []byte(config), 0o600)

@@ -223,10 +223,11 @@ func (t *Tab) Ask(script string, out any) {
 	t.Do(chromedp.Evaluate(script, out, func(p *cdpruntime.EvaluateParams) *cdpruntime.EvaluateParams { return p.WithAwaitPromise(true) }))
 }
 
-// Until waits until JavaScript says true.
+// Until waits until JavaScript says true. It looks at intervals, since a tab in the
+// background draws no frames.
 func (t *Tab) Until(script string) {
 	t.t.Helper()
-	t.Do(chromedp.Poll(script, nil, chromedp.WithPollingTimeout(within/3)))
+	t.Do(chromedp.Poll(script, nil, chromedp.WithPollingInterval(100*time.Millisecond), chromedp.WithPollingTimeout(within/3)))
 }
 
 // Text is what stands in the first element that a selector names.
