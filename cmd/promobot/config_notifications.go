@@ -182,7 +182,7 @@ func (l *loader) checkNotification(name string, c NotificationConfig, where map[
 		return
 	}
 	all := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // each of several is said where it stands
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { // each of several is said where it stands
 		all = joined.Unwrap()
 	}
 	for _, one := range all {

@@ -6,6 +6,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,19 +38,19 @@ func (s *scene) deployments() []string {
 		s.t.Fatal(err)
 	}
 	var out []string
-	for i := len(list) - 1; i >= 0; i-- {
-		statuses, _, err := s.ana.Repositories.ListDeploymentStatuses(s.t.Context(), sceneOwner, s.name, list[i].GetID(), nil)
+	for _, one := range slices.Backward(list) {
+		statuses, _, err := s.ana.Repositories.ListDeploymentStatuses(s.t.Context(), sceneOwner, s.name, one.GetID(), nil)
 		if err != nil {
 			s.t.Fatal(err)
 		}
 		var states []string
-		for j := len(statuses) - 1; j >= 0; j-- {
-			states = append(states, statuses[j].GetState())
+		for _, status := range slices.Backward(statuses) {
+			states = append(states, status.GetState())
 		}
-		if list[i].GetCreator().GetLogin() != sceneBot || list[i].GetTask() != "promobot" {
-			s.t.Errorf("a deployment by %s, task %s", list[i].GetCreator().GetLogin(), list[i].GetTask())
+		if one.GetCreator().GetLogin() != sceneBot || one.GetTask() != "promobot" {
+			s.t.Errorf("a deployment by %s, task %s", one.GetCreator().GetLogin(), one.GetTask())
 		}
-		out = append(out, fmt.Sprintf("%.7s %s: %s", list[i].GetSHA(), list[i].GetEnvironment(), strings.Join(states, ", ")))
+		out = append(out, fmt.Sprintf("%.7s %s: %s", one.GetSHA(), one.GetEnvironment(), strings.Join(states, ", ")))
 	}
 	return out
 }

@@ -326,12 +326,12 @@ func TestPagesWithoutGitHub(t *testing.T) {
 	public := s.withPages()
 	s.installed(2)
 	down := s.sim.Inject(githubsim.Fault{Method: http.MethodPost, Path: "/api/graphql", Effect: githubsim.BadGateway()})
-	v, p := s.signedIn(public, "ana", "/acme/gitops")
+	_, p := s.signedIn(public, "ana", "/acme/gitops")
 	if p.status != http.StatusServiceUnavailable || strings.Contains(p.text, "shop") {
 		t.Errorf("signing in without GitHub: %d\n%s", p.status, p.text)
 	}
 	down()
-	v, p = s.signedIn(public, "ana", "/")
+	v, p := s.signedIn(public, "ana", "/")
 	if p.status != http.StatusOK {
 		t.Fatalf("signing in: %d\n%s", p.status, p.text)
 	}

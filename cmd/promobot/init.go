@@ -200,7 +200,7 @@ func writeNew(at string, text []byte, force bool) (err error) {
 	if force {
 		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 	}
-	f, err := os.OpenFile(at, flags, 0o644)
+	f, err := os.OpenFile(at, flags, 0o644) //nolint:gosec // a file of the repository, as git writes them
 	if errors.Is(err, os.ErrExist) {
 		return usage("%s is there already; --force replaces it, --dry-run prints what would be written", printable(at))
 	}

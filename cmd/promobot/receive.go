@@ -124,7 +124,7 @@ func (r *webhookReceiver) run(ctx context.Context) error {
 	for {
 		said, err := r.connect(ctx)
 		if ctx.Err() != nil {
-			return nil // it was told to stop
+			return nil //nolint:nilerr // it was told to stop
 		}
 		if errors.Is(err, errChannel) {
 			return err

@@ -210,8 +210,9 @@ func kindOf(s setting) string {
 		return "true or false"
 	case reflect.Slice:
 		return "list"
+	default:
+		return "text"
 	}
-	return "text"
 }
 
 func standardOf(s setting) string {

@@ -9,6 +9,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"path/filepath"
 	"reflect"
 	"strconv"
@@ -201,9 +202,7 @@ func apiReference(t *testing.T) string {
 	answers, views := declarations(t, "handlers/api"), declarations(t, "promotion/view")
 	all := declared{types: map[string]declaredType{}}
 	for _, from := range []declared{answers, views} {
-		for name, declaration := range from.types {
-			all.types[name] = declaration // an error's Problem is none of the answers' types
-		}
+		maps.Copy(all.types, from.types) // an error's Problem is none of the answers' types
 	}
 	var b strings.Builder
 	b.WriteString(`# The JSON API

@@ -90,7 +90,9 @@ func (w world) checkout() view.Pipeline {
 	}
 	eu.Actions = []view.Action{
 		{Name: "approve", Label: "Approve", Command: "approve", PullRequest: 914, Asks: "#914 is approved exactly as it stands, with your name"},
-		with(rollback, "prod-eu", key), {Name: "cancel", Label: "Close", Command: "cancel", PullRequest: 914}, with(hold, "prod-eu", key),
+		with(rollback, "prod-eu", key),
+		{Name: "cancel", Label: "Close", Command: "cancel", PullRequest: 914},
+		with(hold, "prod-eu", key),
 	}
 	eu.Sequence = 57
 	eu.Entries = []view.Entry{

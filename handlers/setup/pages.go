@@ -96,7 +96,7 @@ func (f *Flow) start(w http.ResponseWriter, r *http.Request) {
 		f.stranger(w)
 		return
 	}
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure would keep it from 127.0.0.1 without HTTPS
 		Name: f.cookie, Value: f.session, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		Secure: strings.HasPrefix(f.options.Base, "https:"), // it is plain HTTP to this machine itself
 	})

@@ -244,7 +244,7 @@ func (t *telefonistka) readPRs(fl *flow, of *yaml.Node, what string) error {
 		for _, f := range all {
 			switch f.key {
 			case "targetPaths":
-				err = t.readTargets(fl, &pr, f.value, at+".targetPaths")
+				err = t.readTargets(&pr, f.value, at+".targetPaths")
 			case "targetDescription":
 				pr.description, err = t.text(f.value, at+"."+f.key)
 			default:
@@ -262,7 +262,7 @@ func (t *telefonistka) readPRs(fl *flow, of *yaml.Node, what string) error {
 	return nil
 }
 
-func (t *telefonistka) readTargets(fl *flow, pr *promotionPR, of *yaml.Node, what string) error {
+func (t *telefonistka) readTargets(pr *promotionPR, of *yaml.Node, what string) error {
 	list, err := t.list(of, what)
 	if err != nil {
 		return err

@@ -104,8 +104,8 @@ func (r *report) clock(skew time.Duration) {
 	}
 }
 
-// permissions names what is not granted; it says whether nothing is missing.
-func (r *report) permissions(about, whose string, granted map[string]string, uses []string, mend, at string) bool {
+// permissions names what is not granted.
+func (r *report) permissions(about, whose string, granted map[string]string, uses []string, mend, at string) {
 	missing := 0
 	for _, p := range registration.Permissions(uses...) {
 		if registration.Level(granted[p.Name]).Covers(p.Level) {
@@ -125,7 +125,6 @@ func (r *report) permissions(about, whose string, granted map[string]string, use
 	if missing == 0 {
 		r.well(about, "%s has every permission that promobot needs", whose)
 	}
-	return missing == 0
 }
 
 // more names what the App could do and promobot never does.

@@ -29,6 +29,7 @@ func (g Grade) Mark() string {
 		return "✓"
 	case Doubtful:
 		return "⚠"
+	case Wrong:
 	}
 	return "✗"
 }

@@ -34,8 +34,11 @@ func patient(t *testing.T) *server {
 	s.on("GET /rate_limit", answer(http.StatusOK, obj{"resources": obj{"core": obj{"limit": 5000, "remaining": 4990, "reset": 1772445600}}}))
 	s.on("GET /repos/acme/shop/installation", answer(http.StatusOK, installation))
 	s.on("GET /repos/acme/shop/git/trees/main", answer(http.StatusOK, obj{"sha": head, "truncated": true, "tree": []obj{
-		{"path": "envs/qa", "type": "tree"}, {"path": "envs/qa/app.yml", "type": "blob"},
-		{"path": ".github/workflows/ci.yaml", "type": "blob"}, {"path": ".github/workflows/ci/x.yml", "type": "blob"}, {"path": ".github/workflows/README.md", "type": "blob"},
+		{"path": "envs/qa", "type": "tree"},
+		{"path": "envs/qa/app.yml", "type": "blob"},
+		{"path": ".github/workflows/ci.yaml", "type": "blob"},
+		{"path": ".github/workflows/ci/x.yml", "type": "blob"},
+		{"path": ".github/workflows/README.md", "type": "blob"},
 	}}))
 	s.on("GET /repos/acme/shop/contents/.github/promobot.yml", file("version: 1\n"))
 	s.on("GET /repos/acme/shop/contents/.github/workflows/ci.yaml", file("on: push\n"))

@@ -302,8 +302,8 @@ func binding(sh *shape, pl *place) string {
 		if at == len(have)-1 {
 			pattern := sh.segments[at]
 			before, after, _ := strings.Cut(pattern, "$name")
-			if i := strings.Index(pattern, "$group"); i >= 0 {
-				before, after = pattern[:i], pattern[i+len("$group"):]
+			if head, tail, grouped := strings.Cut(pattern, "$group"); grouped {
+				before, after = head, tail
 			}
 			v = strings.TrimSuffix(strings.TrimPrefix(v, before), after)
 		}

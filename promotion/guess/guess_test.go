@@ -40,10 +40,10 @@ func parse(t *testing.T, a *txtar.Archive) *layout {
 	l := &layout{t: t, dir: t.TempDir(), branches: map[string]map[string]string{mainBranch: {}}, want: map[string]string{}}
 	for _, f := range a.Files {
 		name := strings.NewReplacer(`\n`, "\n", `\t`, "\t").Replace(f.Name)
-		switch {
-		case name == "want.yml" || name == "want-reasons" || name == "want-plan":
+		switch name {
+		case "want.yml", "want-reasons", "want-plan":
 			l.want[name] = string(f.Data)
-		case name == "change":
+		case "change":
 			for line := range strings.Lines(string(f.Data)) {
 				p := strings.Fields(line)
 				l.bump = append(l.bump, [3]string{p[0], p[1], p[2]})

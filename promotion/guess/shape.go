@@ -115,7 +115,7 @@ func (s *search) unknown() {
 }
 
 // keep takes a place when there is something to promote between its environments.
-func (s *search) keep(p *place) bool {
+func (s *search) keep(p *place) {
 	byRank := map[string]map[int]bool{}
 	for _, m := range p.members {
 		for _, c := range m.carriers {
@@ -135,7 +135,6 @@ func (s *search) keep(p *place) bool {
 	if several {
 		s.places = append(s.places, *p)
 	}
-	return several
 }
 
 // whats are the kinds of values in a place.

@@ -13,6 +13,7 @@ package view
 //     have done, the version behind a commit) is carried on from the view before.
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -158,10 +159,8 @@ func Production(p *config.Pipeline, environment string) bool {
 		if e.Name == environment {
 			last = len(e.From) > 0
 		}
-		for _, f := range e.From {
-			if f == environment {
-				return false
-			}
+		if slices.Contains(e.From, environment) {
+			return false
 		}
 	}
 	return last

@@ -73,7 +73,7 @@ func below(repo promotion.Repository, parts ...string) string {
 		return ""
 	}
 	for _, p := range parts {
-		for _, segment := range strings.Split(p, "/") {
+		for segment := range strings.SplitSeq(p, "/") {
 			base += "/" + url.PathEscape(segment)
 		}
 	}
