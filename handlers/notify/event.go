@@ -111,7 +111,7 @@ func fileEvents(r view.Repository) []Event {
 
 func environmentEvents(r view.Repository, p *view.Pipeline, v *view.Environment) []Event {
 	s := scribe{repository: r, pipeline: p, environment: v}
-	for i := len(v.Entries) - 1; i >= 0; i-- {
+	for i := range slices.Backward(v.Entries) {
 		s.entry(i)
 	}
 	for _, verdict := range slices.Backward(v.Verdicts) {

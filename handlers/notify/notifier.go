@@ -245,11 +245,10 @@ func (n *Notifier) serve(ctx context.Context, s *sender) {
 			sending, done := soonAfter(ctx)
 			err := n.attempt(whole, sending, s, note, log)
 			done()
-			if err != nil {
-				log.Error().Err(err).Msg("The outbox of notifications cannot be written")
-			} else {
+			if err == nil {
 				continue
 			}
+			log.Error().Err(err).Msg("The outbox of notifications cannot be written")
 			next = n.Now().Add(time.Minute)
 		}
 		n.wait(ctx, s.Name, next)

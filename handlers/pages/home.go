@@ -97,11 +97,12 @@ func (p *Pages) health(r *http.Request, now time.Time) healthShown {
 // needs are what persons have to do, production first, oldest first.
 func (p *Pages) needs(repositories []view.Repository, who *Person, once string) (list []need, more int) {
 	for i := range repositories {
-		for j := range repositories[i].Pipelines {
-			of := &repositories[i].Pipelines[j]
+		repo := &repositories[i]
+		for j := range repo.Pipelines {
+			of := &repo.Pipelines[j]
 			for k := range of.Environments {
 				if e := &of.Environments[k]; e.Needs != "" {
-					list = append(list, need{Repository: &repositories[i], Environment: e})
+					list = append(list, need{Repository: repo, Environment: e})
 				}
 			}
 		}

@@ -154,17 +154,18 @@ func newMatrix(repositories []view.Repository, f filter, to string) matrix {
 	var all []placed
 	names := map[string]bool{}
 	for i := range repositories {
-		for j := range repositories[i].Pipelines {
-			p := &repositories[i].Pipelines[j]
+		of := &repositories[i]
+		for j := range of.Pipelines {
+			p := &of.Pipelines[j]
 			m.All++
 			shown := slices.DeleteFunc(slices.Clone(p.Environments), func(e view.Environment) bool {
 				names[e.Name] = true
 				return !f.environment(&e)
 			})
-			if len(shown) == 0 || !f.words(&repositories[i], p) || !slices.ContainsFunc(shown, func(e view.Environment) bool { return f.state(&e) }) {
+			if len(shown) == 0 || !f.words(of, p) || !slices.ContainsFunc(shown, func(e view.Environment) bool { return f.state(&e) }) {
 				continue
 			}
-			all = append(all, placed{&repositories[i], p, shown})
+			all = append(all, placed{of, p, shown})
 			shapes = append(shapes, shown)
 		}
 	}
