@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -126,10 +127,10 @@ func writeDurably(path, text string) error {
 func configText(dir string, m setup.Made) (string, error) {
 	ordered := func(pairs ...any) *yaml.Node {
 		n := &yaml.Node{Kind: yaml.MappingNode}
-		for i := 0; i < len(pairs); i += 2 {
+		for pair := range slices.Chunk(pairs, 2) {
 			var key, value yaml.Node
-			key.SetString(pairs[i].(string))
-			switch v := pairs[i+1].(type) {
+			key.SetString(pair[0].(string))
+			switch v := pair[1].(type) {
 			case *yaml.Node:
 				value = *v
 			case int64:
