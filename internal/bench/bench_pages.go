@@ -14,6 +14,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/promobot/promobot/state"
 )
 
 // pagesAt is where people reach a bench's promobot; whoever dials it gets the
@@ -57,10 +59,9 @@ func (b *bench) pagesOf(ctx context.Context, n int) (_ time.Duration, err error)
 	if err := w.start(ctx, 1, settings{pages: true}); err != nil {
 		return 0, err
 	}
-	if _, err := w.push(ctx, "release", release(0, max(1, n/15), "1.1.0")); err != nil { // to three environments each
-		return 0, err
-	}
-	if err := w.rest(ctx); err != nil {
+	released := max(1, n/15) // to three environments each
+	opened := sequence(released, "staging", "prod-eu", "prod-us")
+	if _, err := w.wave(ctx, release(0, released, "1.1.0"), state.Opened, opened); err != nil {
 		return 0, err
 	}
 	reader, err := w.signIn(ctx)
