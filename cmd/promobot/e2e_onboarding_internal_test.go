@@ -149,6 +149,28 @@ func TestOnboardingIsOffByDefaultAndNothingIsMadeUp(t *testing.T) {
 	}
 }
 
+// What GitHub refuses is not asked for again and again.
+func TestOnboardingRefused(t *testing.T) {
+	t.Parallel()
+	s := onboarding(t, overlays("1.1.0", "1.0.0", "1.0.0"))
+	if err := s.sim.AddRuleset(s.full(), githubsim.Ruleset{Name: "no branches", Branches: []string{reconcile.OnboardingBranch}, Creation: true}); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	s.settle()
+	s.wake()
+	s.settle()
+	asked := 0
+	for _, r := range s.sim.Journal() {
+		if r.Method == http.MethodPost && strings.HasSuffix(r.Path, "/git-receive-pack") && r.Login == sceneBot {
+			asked++
+		}
+	}
+	if len(s.pulls()) != 0 || asked != 1 || !strings.Contains(s.log.String(), "no pipeline file can be offered") {
+		t.Errorf("%d pull requests, and pushed %d times what is refused", len(s.pulls()), asked)
+	}
+}
+
 // Killed before and after each request that has an effect: the next start ends
 // with one pull request.
 func TestOnboardingKilled(t *testing.T) {

@@ -24,6 +24,8 @@ import (
 // promobot/, where only promotions' branches are.
 const OnboardingBranch = "promobot-onboarding"
 
+const onboardRef = "refs/heads/" + OnboardingBranch
+
 // Onboarding is what a repository is offered.
 type Onboarding struct {
 	File        []byte // the pipeline file
@@ -49,14 +51,26 @@ func (r *Reconciler) onboard(ctx context.Context, v *view) (time.Time, error) {
 		m.onboarded = true
 		return time.Time{}, nil
 	}
-	const ref = "refs/heads/" + OnboardingBranch
-	branch := v.refs[ref]
+	branch := v.refs[onboardRef]
 	if branch != "" && branch != m.onboarding {
 		next, ours, err := r.branchOfOurs(ctx, branch)
 		if err != nil || !ours || !next.IsZero() {
 			return next, err
 		}
 	}
+	next, err := r.offer(ctx, v, tip, branch)
+	if refused, ok := errors.AsType[*promotion.RefusedError](err); ok {
+		// What a person has to mend is no reason to guess and ask again and again.
+		r.o.Log.Warn().Str("reason", refused.Error()).Msg("no pipeline file can be offered; the next start tries again")
+		m.onboarded = true
+		return time.Time{}, nil
+	}
+	return next, err
+}
+
+// offer makes the branch, unless it is there, and opens its pull request.
+func (r *Reconciler) offer(ctx context.Context, v *view, tip, branch string) (time.Time, error) {
+	repo, m := v.snapshot.Repository, &r.memory
 	offer, err := r.o.Onboard(ctx, repo, v.refs)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("guess a pipeline file: %w", err)
@@ -66,7 +80,7 @@ func (r *Reconciler) onboard(ctx context.Context, v *view) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	if branch == "" {
-		made, err := r.makeBranch(ctx, tip, ref, offer.File)
+		made, err := r.makeBranch(ctx, tip, offer.File)
 		if err != nil || made == "" {
 			return time.Time{}, err
 		}
@@ -102,7 +116,7 @@ func (r *Reconciler) branchOfOurs(ctx context.Context, tip string) (until time.T
 }
 
 // makeBranch pushes the file on a branch of its own; "" when the branch is there.
-func (r *Reconciler) makeBranch(ctx context.Context, tip, ref string, file []byte) (string, error) {
+func (r *Reconciler) makeBranch(ctx context.Context, tip string, file []byte) (string, error) {
 	ids, err := r.git.Commit(ctx, []promotion.NewCommit{{
 		Base: tip, Parents: []string{tip}, Author: r.o.Author, Time: r.o.Now(), Message: onboardSubject + "\n\nGuessed from what the repository looks like; mode is observe, so it does nothing yet.",
 		Edits: []content.Edit{{Path: config.Path, Mode: "100644", Bytes: file}},
@@ -110,15 +124,15 @@ func (r *Reconciler) makeBranch(ctx context.Context, tip, ref string, file []byt
 	if err != nil {
 		return "", fmt.Errorf("commit the onboarding pull request's file: %w", err)
 	}
-	results, err := r.git.Push(ctx, []promotion.RefUpdate{{Ref: ref, New: ids[0]}}, false)
+	results, err := r.git.Push(ctx, []promotion.RefUpdate{{Ref: onboardRef, New: ids[0]}}, false)
 	if err != nil {
-		return "", fmt.Errorf("push %s: %w", ref, err)
+		return "", fmt.Errorf("push %s: %w", onboardRef, err)
 	}
 	switch results[0].Status {
 	case promotion.Pushed:
 		return ids[0], nil
 	case promotion.Refused:
-		return "", fmt.Errorf("push %s: refused: %s", ref, results[0].Reason)
+		return "", fmt.Errorf("push %s: %w", onboardRef, &promotion.RefusedError{Reason: results[0].Reason})
 	case promotion.Conflict, promotion.Bystander, promotion.Unknown:
 	}
 	return "", nil // the push wakes the repository, or the next look finds what is there
