@@ -257,6 +257,6 @@ var docsPictures = []struct {
 }{
 	{"overview.png", "light", "/", 1200, 900},
 	{"overview-dark.png", "dark", "/", 1200, 900},
-	{"pipeline.png", "light", "/acme/shop/p/" + pipeline, 1400, 700},
+	{"pipeline.png", "light", "/acme/shop/p/" + pipeline, 1400, 1040},
 	{"environment.png", "light", "/acme/shop/e/prod-eu/" + pipeline, 1200, 900},
 }

@@ -42,6 +42,9 @@ type Browser struct {
 // Start starts a Chromium that ends with the test, or skips the test.
 func Start(t testing.TB) *Browser {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("it starts a browser")
+	}
 	program, axe, err := found()
 	if err != nil {
 		if os.Getenv("PROMOBOT_BROWSER") == "required" {
