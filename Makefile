@@ -34,3 +34,4 @@ release-check: ## the configuration of releases, and what the packages hold
 golden: ## rewrite golden files and generated references
 	go test ./promotion ./promotion/config ./promotion/command ./promotion/texts -update
 	go test ./cmd/promobot -run TestReferences -update
+	go test ./handlers/pages -run 'Golden|PicturesOfTheDocs' -update
