@@ -38,7 +38,7 @@ func everywhere(t *testing.T, tab *browser.Tab, name string) {
 			look := fmt.Sprintf("program-%s-%s-%d", name, theme, width)
 			tab.Look(theme, width, 900)
 			tab.Accessible(look)
-			if folder := os.Getenv("PROMOBOT_PICTURES"); folder != "" {
+			if folder := os.Getenv("TEST_PICTURES"); folder != "" {
 				if err := os.WriteFile(filepath.Join(folder, look+".png"), tab.Picture(), 0o600); err != nil {
 					t.Fatal(err)
 				}

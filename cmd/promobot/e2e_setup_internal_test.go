@@ -50,7 +50,7 @@ func startProcess(t *testing.T, environ []string, args ...string) *process {
 		t.Fatal(err)
 	}
 	p := &process{t: t, cmd: exec.CommandContext(context.WithoutCancel(t.Context()), bin, args...), line: make(chan string, 100), gone: make(chan struct{})}
-	// PROMOBOT_BROWSER and its like are the tests', not the program's.
+	// TEST_BROWSER and its like are the tests', not the program's.
 	p.cmd.Env = append(slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, envPrefix) }), environ...)
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -112,7 +112,7 @@ func looks(t *testing.T, tab *browser.Tab, name string) {
 	}{{"dark", 360}, {"light", 900}, {"dark", 1600}} {
 		tab.Look(look.theme, look.width, 900)
 		tab.Accessible(fmt.Sprintf("%s, %s, %d wide", name, look.theme, look.width))
-		if folder := os.Getenv("PROMOBOT_PICTURES"); folder != "" { // to be looked at
+		if folder := os.Getenv("TEST_PICTURES"); folder != "" { // to be looked at
 			picture := fmt.Sprintf("setup %s, %s, %d wide.png", name, look.theme, look.width)
 			if err := os.WriteFile(filepath.Join(folder, picture), tab.Picture(), 0o644); err != nil {
 				t.Fatal(err)

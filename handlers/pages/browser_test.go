@@ -112,10 +112,10 @@ func TestEveryPageInABrowser(t *testing.T) {
 	}
 }
 
-// keep writes a picture into $PROMOBOT_PICTURES, to be looked at.
+// keep writes a picture into $TEST_PICTURES, to be looked at.
 func keep(t *testing.T, tab *browser.Tab, name string) {
 	t.Helper()
-	folder := os.Getenv("PROMOBOT_PICTURES")
+	folder := os.Getenv("TEST_PICTURES")
 	if folder == "" {
 		return
 	}

@@ -3,7 +3,7 @@
 //
 // Rules: a page's own console is part of the test: an error there, such as something
 // that the content security policy kept out, fails it. Where Chromium or axe is not
-// installed, tests skip and say so; with PROMOBOT_BROWSER=required they fail.
+// installed, tests skip and say so; with TEST_BROWSER=required they fail.
 package browser
 
 import (
@@ -47,7 +47,7 @@ func Start(t testing.TB) *Browser {
 	}
 	program, axe, err := found()
 	if err != nil {
-		if os.Getenv("PROMOBOT_BROWSER") == "required" {
+		if os.Getenv("TEST_BROWSER") == "required" {
 			t.Fatal(err)
 		}
 		t.Skip("not tested: ", err)
