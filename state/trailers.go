@@ -5,7 +5,6 @@ package state
 // (git-interpret-trailers), so that `git log` and people can read them.
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -64,7 +63,16 @@ func FormatTrailers(ts []Trailer) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-var trailerLine = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9-]*): (.*)$`)
+// trailerKey says whether a key is one: letters, digits and hyphens, a letter first.
+func trailerKey(key string) bool {
+	for i, c := range []byte(key) {
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		if !letter && (i == 0 || c != '-' && (c < '0' || c > '9')) {
+			return false
+		}
+	}
+	return key != ""
+}
 
 // ParseTrailers reads the last paragraph of a message; nil when it holds
 // anything else than trailers.
@@ -76,11 +84,11 @@ func ParseTrailers(message string) map[string]string {
 	}
 	ts := map[string]string{}
 	for line := range strings.SplitSeq(last, "\n") {
-		m := trailerLine.FindStringSubmatch(line)
-		if m == nil {
+		key, value, found := strings.Cut(line, ": ")
+		if !found || !trailerKey(key) {
 			return nil
 		}
-		ts[m[1]] = m[2]
+		ts[key] = value
 	}
 	return ts
 }

@@ -67,12 +67,17 @@ var (
 
 // defuse puts mark into what GitHub would make a reference of.
 func defuse(s, mark string) string {
-	s = address.ReplaceAllStringFunc(s, func(m string) string {
-		if m == "://" {
-			return ":" + mark + "//"
-		}
-		return m[:len(m)-1] + mark + m[len(m)-1:]
-	})
+	if strings.ContainsAny(s, ":-.") { // no address is without one; most texts are
+		s = address.ReplaceAllStringFunc(s, func(m string) string {
+			if m == "://" {
+				return ":" + mark + "//"
+			}
+			return m[:len(m)-1] + mark + m[len(m)-1:]
+		})
+	}
+	if !strings.ContainsAny(s, "@#") {
+		return s
+	}
 	return reference.ReplaceAllStringFunc(s, func(m string) string { return m[:1] + mark + m[1:] })
 }
 
