@@ -100,7 +100,7 @@ func TestKilledWhileACommandIsCarriedOut(t *testing.T) {
 				if total < 3 {
 					t.Fatalf("a command takes %d requests; the test does not see them all", total)
 				}
-				step, killed, runs := killStep(7), 0, 0
+				step, killed, runs := killStep(14), 0, 0
 				for n := 1; n <= total; n += step {
 					runs++
 					if died, _ := k.kill(n, counts, after); died {

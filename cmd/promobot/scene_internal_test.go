@@ -9,11 +9,14 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -76,6 +79,16 @@ var appEvents = []string{
 	"deployment_status", "workflow_run", "issue_comment", "release", "repository", "repository_dispatch",
 }
 
+// sceneKey is the App's key in all scenes: making one takes longer than the rest
+// of a scene.
+var sceneKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
 // newScene makes a GitHub with the repository and the App installed on it. The
 // program is not running yet.
 func newScene(t *testing.T, o sceneOptions) *scene {
@@ -97,7 +110,7 @@ func newScene(t *testing.T, o sceneOptions) *scene {
 		permissions = appPermissions
 	}
 	var err error
-	s.app, err = s.sim.CreateApp(githubsim.AppOptions{Owner: sceneOwner, Name: "promobot", Permissions: permissions, Events: appEvents})
+	s.app, err = s.sim.CreateApp(githubsim.AppOptions{Owner: sceneOwner, Name: "promobot", Key: sceneKey(), Permissions: permissions, Events: appEvents})
 	must(err)
 	s.installation, err = s.sim.Install(s.app.ID, sceneOwner)
 	must(err)

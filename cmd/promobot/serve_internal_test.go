@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
@@ -26,9 +27,13 @@ import (
 	"github.com/promobot/promobot/handlers"
 )
 
+// sceneGC is how much the heap grows between collections, in percent.
+const sceneGC = 400
+
 func TestMain(m *testing.M) {
 	serveAsChild()
 	sceneAsChild()
+	debug.SetGCPercent(sceneGC) // GitHub's description, which all scenes share, is large
 	flag.Parse()
 	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
 		// Scenes wait for webhooks and ticks most of their time.

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -35,6 +36,7 @@ func TestModel(t *testing.T) {
 		n = min(n, 200)
 	}
 	t.Logf("seeds %d to %d", *first, *first+uint64(n)-1)
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // worlds come and go
 	layouts, merged, pushed := map[string]int{}, 0, 0
 	defer func() { t.Logf("layouts drawn: %v; landings: %d merged, %d pushed", layouts, merged, pushed) }()
 	for seed := *first; seed < *first+uint64(n); seed++ {
