@@ -70,8 +70,8 @@ func (w *demoWorld) sceneEnd(ctx context.Context, n *narrator) error {
 }
 
 // demoPulls is how many pull requests the story has: three of checkout, four of
-// cart, two of payments.
-const demoPulls = 9
+// cart, four of payments, the last of which takes back the one before.
+const demoPulls = 11
 
 var (
 	demoTag     = regexp.MustCompile(`newTag: "(.*)"`)

@@ -18,7 +18,7 @@ func (w *demoWorld) tellStory(ctx context.Context, n *narrator) error {
 	n.begin("a simulated GitHub with real git and real webhooks", w.page(""))
 	n.say("Three services in dev, staging, prod-us and prod-eu. promobot merges to staging, people merge to production.")
 	for _, scene := range []func(context.Context, *narrator) error{
-		w.sceneInstall, w.scenePush, w.sceneProduction, w.sceneNoise, w.sceneKeep, w.sceneVeto, w.sceneEnd,
+		w.sceneInstall, w.scenePush, w.sceneProduction, w.sceneNoise, w.sceneKeep, w.sceneVeto, w.sceneRollback, w.sceneEnd,
 	} {
 		if err := scene(ctx, n); err != nil {
 			return err

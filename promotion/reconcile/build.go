@@ -222,6 +222,9 @@ func (r *Reconciler) claimEntry(v *view, st *step, counts bool) {
 	p := st.p
 	next.Promotion = &p
 	sentence := fmt.Sprintf("%s: promoting, since %s", st.o.Key, a.Why)
+	if p.Reverts != nil {
+		sentence = fmt.Sprintf("%s: %s", st.o.Key, a.Why) // it says that it rolls back
+	}
 	switch {
 	case a.Moves:
 		sentence = fmt.Sprintf("%s: #%d moves on, since %s", st.o.Key, p.PullRequest, a.Why)
