@@ -1,7 +1,7 @@
 package githubsim
 
-// Git over HTTP, served by git's own backend as a CGI. Fetches are passed
-// through. A push is read whole first, so that GitHub's refusals can be given
+// Git over HTTP, served by git's own upload-pack and receive-pack. Fetches are
+// passed through. A push is read whole first, so that GitHub's refusals can be given
 // before git sees it (receive.go) and what moved can be told afterwards
 // (push.go). Passwords are installation tokens and users' tokens.
 
@@ -14,7 +14,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/http/cgi"
+	"os/exec"
 	"strings"
 )
 
@@ -83,7 +83,7 @@ func (s *Server) serveGit(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "reading the request failed", http.StatusBadRequest)
 			return
 		}
-		s.backend(w, r, repo, who, tail, body)
+		s.serveService(w, r, repo, service, tail, body)
 		return
 	}
 	s.serveReceivePack(w, r, repo, who)
@@ -163,29 +163,28 @@ func readAll(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error
 	return body, nil
 }
 
-// backend runs git http-backend for one request. The body is passed with its
-// length, because CGI knows no chunks.
-func (s *Server) backend(w http.ResponseWriter, r *http.Request, repo *repository, who identity, tail string, body []byte) {
-	inner := r.Clone(r.Context())
-	inner.URL.Path = fmt.Sprintf("/%d.git/%s", repo.id, tail)
-	inner.Body = io.NopCloser(bytes.NewReader(body))
-	inner.ContentLength = int64(len(body))
-	inner.TransferEncoding = nil
-	inner.Header.Del("Content-Encoding")
-	inner.Header.Del("Authorization")
-	login := "anonymous"
-	if u := who.actor(); u != nil {
-		login = u.login
+// serveService runs git's side of one request, as git's own http-backend does
+// (git docs: "http-protocol", "protocol-v2"), whose two further processes are most
+// of what a request costs. It goes on when the client went away.
+func (s *Server) serveService(w http.ResponseWriter, r *http.Request, repo *repository, service, tail string, body []byte) {
+	args, kind := []string{strings.TrimPrefix(service, "git-"), "--stateless-rpc"}, "result"
+	if tail == "info/refs" {
+		args, kind = append(args, "--http-backend-info-refs"), "advertisement"
 	}
-	handler := cgi.Handler{
-		Path: s.git.binary, Args: []string{"http-backend"}, Dir: s.dir,
-		Env: append([]string{
-			"GIT_PROJECT_ROOT=" + s.dir, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=" + login,
-			"GIT_HTTP_MAX_REQUEST_BUFFER=100M",
-		}, s.git.env...),
-		Stderr: io.Discard,
+	protocol := r.Header.Get("Git-Protocol")
+	cmd := exec.CommandContext(context.WithoutCancel(r.Context()), s.git.binary, append(args, repo.store.path)...)
+	cmd.Dir, cmd.Env = s.dir, append([]string{"GIT_PROTOCOL=" + protocol}, s.git.env...)
+	cmd.Stdin, cmd.Stdout = bytes.NewReader(body), w
+	w.Header().Set("Content-Type", "application/x-"+service+"-"+kind)
+	w.Header().Set("Cache-Control", "no-cache, max-age=0, must-revalidate")
+	if tail == "info/refs" && !strings.Contains(protocol, "version=2") {
+		line := "# service=" + service + "\n"
+		_, _ = fmt.Fprintf(w, "%04x%s0000", len(line)+4, line) // who went away needs no answer
 	}
-	handler.ServeHTTP(w, inner)
+	// A git that fails has told its client; one that does not run breaks the answer off.
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // serveReceivePack answers a push: GitHub's refusals first, then git itself,
@@ -215,7 +214,7 @@ func (s *Server) serveReceivePack(w http.ResponseWriter, r *http.Request, repo *
 		return
 	}
 	answer := &heldAnswer{header: http.Header{}, status: http.StatusOK}
-	s.backend(answer, r, repo, who, receivePack, body)
+	s.serveService(answer, r, repo, receivePack, receivePack, body)
 	if err := s.afterPush(ctx, repo, who.actor()); err != nil {
 		http.Error(w, "following the push failed: "+err.Error(), http.StatusInternalServerError)
 		return

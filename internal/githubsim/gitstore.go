@@ -123,9 +123,6 @@ const repositoryConfig = `[core]
 [uploadpack]
 	allowFilter = true
 	allowAnySHA1InWant = true
-[http]
-	receivepack = true
-	uploadpack = true
 `
 
 // headOf is the branch that another repository's HEAD names, or "".
