@@ -14,9 +14,9 @@ import (
 )
 
 // Blobs returns the bytes of the blobs with these ids. Those not in the mirror
-// are fetched first, all by one fetch; fetched says whether that was needed. It
-// fails with ErrMissing when the remote has one not either, and with ErrTooLarge
-// when one is larger than Options.MaxBlob.
+// are fetched, all by one fetch; fetched says whether that was needed. It fails
+// with ErrMissing when the remote has one not either, and with ErrTooLarge when
+// one is larger than Options.MaxBlob.
 func (r *Repository) Blobs(ctx context.Context, ids []string) (blobs content.Blobs, fetched bool, err error) {
 	defer r.use()()
 	ids = distinct(ids)
@@ -25,27 +25,39 @@ func (r *Repository) Blobs(ctx context.Context, ids []string) (blobs content.Blo
 			return nil, false, fmt.Errorf("blob %q: %w", clip(id, 80), ErrMissing)
 		}
 	}
-	fetched, err = r.bring(ctx, ids, false)
+	blobs = make(content.Blobs, len(ids))
+	missing, err := r.readBlobs(ctx, r.cache.takeBlobs(blobs, ids), blobs)
+	if err == nil && len(missing) > 0 {
+		if fetched, err = r.fetchBlobs(ctx, missing, false); err == nil {
+			missing, err = r.readBlobs(ctx, missing, blobs)
+		}
+	}
+	if err == nil && len(missing) > 0 {
+		err = fmt.Errorf("blob %s: %w", missing[0], ErrMissing)
+	}
 	if err != nil {
 		return nil, fetched, err
 	}
-	blobs = make(content.Blobs, len(ids))
+	return blobs, fetched, nil
+}
+
+// readBlobs adds those of the blobs to into that are here, and returns the others.
+func (r *Repository) readBlobs(ctx context.Context, ids []string, into content.Blobs) (missing []string, err error) {
 	err = r.readObjects(ctx, ids, r.opts.MaxBlob, func(o object) error {
 		switch {
 		case o.missing:
-			return fmt.Errorf("blob %s: %w", o.id, ErrMissing)
+			missing = append(missing, o.id)
+			return nil
 		case o.kind != "blob":
 			return fmt.Errorf("%s is a %s and no file", o.id, o.kind)
 		case o.data == nil:
 			return fmt.Errorf("blob %s has %d bytes, and at most %d are read: %w", o.id, o.size, r.opts.MaxBlob, ErrTooLarge)
 		}
-		blobs[o.id] = o.data
+		into[o.id] = o.data
+		r.cache.addBlob(o.id, o.data)
 		return nil
 	})
-	if err != nil {
-		return nil, fetched, err
-	}
-	return blobs, fetched, nil
+	return missing, err
 }
 
 // absent returns those of the ids that are not here.
@@ -62,13 +74,19 @@ func (r *Repository) absent(ctx context.Context, ids []string) ([]string, error)
 
 var notOurRef = regexp.MustCompile(`not our ref ([0-9a-f]{40,64})`)
 
-// bring fetches those of the blobs that are not here. It needs no lock: it
-// writes one pack and no ref. What a push waits for is urgent.
+// bring fetches those of the blobs that are not here. What a push waits for is
+// urgent.
 func (r *Repository) bring(ctx context.Context, ids []string, urgent bool) (fetched bool, err error) {
 	missing, err := r.absent(ctx, ids)
 	if err != nil || len(missing) == 0 {
 		return false, err
 	}
+	return r.fetchBlobs(ctx, missing, urgent)
+}
+
+// fetchBlobs fetches blobs that are not here. It needs no lock: it writes one
+// pack and no ref.
+func (r *Repository) fetchBlobs(ctx context.Context, missing []string, urgent bool) (fetched bool, err error) {
 	if r.local {
 		return false, fmt.Errorf("%d files are not in this partial clone (blob %s is the first; `git fetch --refetch --filter=blob:limit=%d` brings them): %w", len(missing), missing[0], r.opts.MaxBlob, ErrMissing)
 	}

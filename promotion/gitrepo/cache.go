@@ -1,18 +1,24 @@
 package gitrepo
 
-// What was read of a repository and cannot change: commits and trees by their
-// ids. A cache that has grown too large is emptied; what is still needed is
-// read again.
+// What was read of a repository and cannot change: commits, trees and small files
+// by their ids. A cache that has grown too large is emptied; what is still needed
+// is read again.
 
 import (
+	"bytes"
 	"sync"
 
 	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/content"
 )
 
 const (
 	cacheBytes    = 128 << 20
 	cacheListings = 16
+	// Every run reads the pipeline file and much the same manifests again. They
+	// are small; what is not is read anew.
+	cacheBlob  = 64 << 10
+	cacheBlobs = 4 << 20
 )
 
 // entry is one line of a tree.
@@ -40,6 +46,8 @@ type cache struct {
 	paths    map[string][]string // by tree
 	listed   string              // the tree of the newest of these
 	contains map[[2]string]bool
+	blobs    content.Blobs // of at most cacheBlob bytes
+	inBlobs  int           // their bytes, and what holds them
 }
 
 func newCache() *cache {
@@ -61,7 +69,10 @@ func (c *cache) empty() {
 	c.trees = map[string][]entry{}
 	c.paths = map[string][]string{}
 	c.contains = map[[2]string]bool{}
+	c.emptyBlobs()
 }
+
+func (c *cache) emptyBlobs() { c.blobs, c.inBlobs = content.Blobs{}, 0 }
 
 // charge counts what is about to be kept. The caller holds mu.
 func (c *cache) charge(n int) {
@@ -150,4 +161,35 @@ func (c *cache) addContained(pair [2]string, contained bool) {
 	defer c.mu.Unlock()
 	c.charge(200)
 	c.contains[pair] = contained
+}
+
+// takeBlobs adds those of the blobs to into that are kept, and returns the others.
+func (c *cache) takeBlobs(into content.Blobs, ids []string) (others []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range ids {
+		if data, ok := c.blobs[id]; ok {
+			into[id] = bytes.Clone(data)
+		} else {
+			others = append(others, id)
+		}
+	}
+	return others
+}
+
+func (c *cache) addBlob(id string, data []byte) {
+	if len(data) > cacheBlob {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.blobs[id]; ok {
+		return
+	}
+	n := 200 + len(data)
+	if c.inBlobs+n > cacheBlobs {
+		c.emptyBlobs()
+	}
+	c.blobs[id] = bytes.Clone(data)
+	c.inBlobs += n
 }
