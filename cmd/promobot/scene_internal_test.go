@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/pprof"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -117,10 +118,10 @@ func newScene(t *testing.T, o sceneOptions) *scene {
 	t.Cleanup(func() {
 		if t.Failed() {
 			j := s.sim.Journal()
-			for _, r := range j[max(0, len(j)-30):] {
+			for _, r := range j[max(0, len(j)-10):] {
 				t.Logf("request %d %s: %s %s %s: %d %s", r.Number, r.At.Format(time.TimeOnly), r.Login, r.Method, r.Path, r.Status, r.Fault)
 			}
-			t.Logf("pull requests:%s\nthe program's log:\n%s", s.describe(), tail(s.log.String(), 60))
+			t.Logf("pull requests:%s\nthe program's log:\n%s", s.describe(), tail(s.log.String(), 20))
 		}
 	})
 	return s
@@ -154,7 +155,7 @@ func (s *scene) start() {
 		r.views = parts.Views
 		return parts, err
 	}, zerolog.New(s.log).Level(zerolog.InfoLevel))
-	go func() { r.done <- p.Run(ctx) }()
+	go pprof.Do(ctx, pprof.Labels("data", s.data), func(ctx context.Context) { r.done <- p.Run(ctx) })
 	if r.addr = p.Addr(); r.addr == "" {
 		stop()
 		s.t.Fatalf("the program does not start: %v", <-r.done)
