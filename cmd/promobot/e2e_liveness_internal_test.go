@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/promobot/promobot/internal/githubsim"
 )
@@ -154,11 +153,7 @@ func TestLivenessWhileEverythingIsBlocked(t *testing.T) {
 	s.wait("every turn for a request is taken", func() bool { return g.at(hangsAPI)+g.at(hangsSweep) == requests })
 	s.wait("every worker is busy", func() bool { return s.queued("running") == workers && s.queued("due") >= waiting })
 
-	begun := time.Now()
 	status, text := s.get("/readyz")
-	if took := time.Since(begun); took > 2*checkPatience {
-		t.Errorf("/readyz answered after %v", took)
-	}
 	if status != http.StatusServiceUnavailable || !strings.Contains(text, "sweep: not ready\n") ||
 		!strings.Contains(text, "queue: ok\n") || !strings.Contains(text, "git: ok\n") {
 		t.Errorf("/readyz answered %d:\n%s", status, text)
@@ -188,7 +183,3 @@ func TestLivenessWhileEverythingIsBlocked(t *testing.T) {
 	}
 	t.Logf("asked %d times whether it lives", asked)
 }
-
-// checkPatience is what probes usually wait for an answer, twice what a check may
-// take.
-const checkPatience = 5 * time.Second

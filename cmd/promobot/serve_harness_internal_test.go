@@ -26,7 +26,7 @@ import (
 )
 
 // patience bounds waiting for what has to happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // testApp is GitHub as the program itself sees it.
 type testApp struct {

@@ -24,7 +24,7 @@ import (
 	"github.com/promobot/promobot/state/outbox"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // target is a receiver's real server.
 type target struct {

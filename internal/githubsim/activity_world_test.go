@@ -103,7 +103,7 @@ func (w *world) must(err error) {
 // drained waits for all webhooks and returns what came since the last call.
 func (w *world) drained() []received {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
 	w.must(w.Drain(ctx))
 	return w.box.take()
@@ -206,7 +206,7 @@ func (b *inbox) count() int {
 // waitFor waits until a condition holds.
 func (w *world) waitFor(holds func() bool) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()

@@ -141,7 +141,7 @@ func TestFaultOfAPush(t *testing.T) {
 	w.must(err)
 	dir := t.TempDir()
 	git := func(args ...string) (string, error) {
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, "git", args...)
 		cmd.Dir = dir

@@ -99,7 +99,7 @@ func TestPointLimits(t *testing.T) {
 
 // TestLatencies: each request waits for itself, and no other kind does.
 func TestLatencies(t *testing.T) {
-	const far = 150 * time.Millisecond
+	const far = 500 * time.Millisecond
 	w := newWorldWith(t, githubsim.Options{APILatency: far})
 	token := w.token("mona")
 	took := func(f func()) time.Duration {

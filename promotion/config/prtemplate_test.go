@@ -79,7 +79,7 @@ func TestTemplatesAreBounded(t *testing.T) {
 			} else if !strings.Contains(err.Error(), "longer than 65536 bytes") {
 				t.Error(err)
 			}
-			if took := time.Since(begin); took > 2*time.Second {
+			if took := time.Since(begin); took > time.Minute {
 				t.Errorf("took %s", took)
 			}
 		})

@@ -91,7 +91,7 @@ func (w *world) restart(change ...func(*github.Options)) {
 // it has answered, so the last ones are waited for.
 func (w *world) journal() githubsim.Journal {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()

@@ -238,7 +238,7 @@ func midway(w http.ResponseWriter, req *http.Request, next http.Handler, reached
 // until polls for a condition that another goroutine or process brings about.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {

@@ -145,7 +145,7 @@ func TestMaintenanceMakesWay(t *testing.T) {
 	if refs := sc.fetch(); refs[mainRef] != want {
 		t.Errorf("main is at %q, want %q", refs[mainRef], want)
 	}
-	if took := time.Since(start); took > 20*time.Second {
+	if took := time.Since(start); took > time.Minute {
 		t.Errorf("the fetch waited %v for maintenance", took)
 	}
 	if found := leftovers(t, sc.dir); len(found) > 0 {
@@ -173,7 +173,7 @@ func TestClosingEndsMaintenance(t *testing.T) {
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(start); took > 20*time.Second {
+	if took := time.Since(start); took > time.Minute {
 		t.Errorf("closing took %v", took)
 	}
 	if err := promoteNothing(t, sc); err != nil {

@@ -79,7 +79,7 @@ func TestAPushNeverQueuesBehindFetches(t *testing.T) {
 	<-slow.waiting        // as many as may run at a time, of the kind that takes long
 	sc.server.inject(nil) // those two are held on, and their seats with them
 
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	start := time.Now()
 	// An older blob, which the push must have fetched before.
@@ -146,7 +146,7 @@ func TestAFetchNeverQueuesBehindClones(t *testing.T) {
 		found, err := filepath.Glob(filepath.Join(sc.dir, "new-*.git.half", "refs", "heads"))
 		return err == nil && len(found) == 6
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if _, err := sc.repo.Fetch(ctx); err != nil {
 		t.Errorf("a fetch beside clones: %v", err)

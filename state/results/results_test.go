@@ -220,7 +220,7 @@ func next(t *testing.T, news <-chan int64) int64 {
 			t.Fatal("no more news")
 		}
 		return id
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("no news")
 	}
 	return 0
