@@ -15,6 +15,7 @@ import (
 	"github.com/promobot/promobot/internal/githubsim"
 	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/promotion/view"
+	"github.com/promobot/promobot/state"
 )
 
 // shown is what is kept to be shown of the scene's repository; nil when nothing is.
@@ -79,6 +80,58 @@ func TestWhatIsShown(t *testing.T) {
 	s.wait("that GitHub does not answer is shown", func() bool { return s.shown().Error != "" })
 	if got := s.shownOf("prod"); got.Current == nil || got.Current.Revision != revision {
 		t.Errorf("what was seen before is gone: %+v", got)
+	}
+}
+
+// TestPromotionsBefore: those before the newest are shown as they ended, with what
+// they changed; and again from the ledger alone when everything else is gone.
+func TestPromotionsBefore(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, sceneOptions{files: shopFiles(shopPropose, "dev", "prod")})
+	s.installed(2)
+	first := s.proposed(s.release("2.0.0"))
+	s.wait("its changes are shown", func() bool {
+		p := s.shownOf("prod").Promotion
+		return p != nil && p.PullRequest == first.Number && len(p.Changes) == 1
+	})
+	s.merge(first.Number, "merge")
+	s.wait("the landing is shown", func() bool { c := s.shownOf("prod").Current; return c != nil && c.PullRequest == first.Number })
+	landed := s.shownOf("prod").Current
+	vetoed := s.proposed(s.release("2.1.0"))
+	s.setState(vetoed.Number, "closed")
+	s.wait("it is seen to be closed", func() bool {
+		p := s.shownOf("prod").Promotion
+		return p != nil && p.PullRequest == vetoed.Number && p.Status == string(state.Vetoed)
+	})
+	s.proposed(s.release("2.2.0"))
+	before := func() []view.Promotion {
+		if e := s.shownOf("prod"); e.Promotion != nil && e.Promotion.PullRequest > vetoed.Number {
+			return e.Earlier
+		}
+		return nil
+	}
+	s.wait("two are before the newest", func() bool { return len(before()) == 2 })
+	got := before()
+	if p := got[0]; p.PullRequest != vetoed.Number || p.Status != string(state.Vetoed) || p.By != "ana" || p.Landed != "" || p.Ended.IsZero() {
+		t.Errorf("the vetoed one: %+v", p)
+	}
+	if p := got[1]; p.PullRequest != first.Number || p.Status != string(state.Landed) || p.Landed != landed.Commit || p.Title != first.Title || len(p.Changes) != 1 {
+		t.Errorf("the landed one: %+v", p)
+	}
+	s.settle()
+	s.stop()
+	s.forget()
+	s.start()
+	s.wait("they are shown again", func() bool { return len(before()) == 2 })
+	for i := range got { // what it changed and its title on GitHub stand in no ledger
+		got[i].Changes, got[i].Title = nil, ""
+	}
+	again := before()
+	for i := range again {
+		again[i].Title = ""
+	}
+	if d := cmp.Diff(got, again); d != "" {
+		t.Errorf("from the ledger alone (-before +after):\n%s", d)
 	}
 }
 

@@ -62,6 +62,8 @@ var shown = []struct{ name, who, path string }{
 	{"environment-shadow", alice, "/acme/shop/e/prod-us/services/search"},
 	{"promotion", alice, "/acme/shop/promotion/b1946ac92492d2347c6235b4d2611184"},
 	{"promotion-landed", alice, "/acme/shop/promotion/r902"},
+	{"promotion-before", alice, "/acme/shop/promotion/a871"},
+	{"promotion-closed", alice, "/acme/shop/promotion/a866"},
 }
 
 // stage prepares what a page of that name shows.

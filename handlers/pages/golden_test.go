@@ -42,6 +42,7 @@ func TestGolden(t *testing.T) {
 		"repository":  {alice, "/acme/shop", nil, http.StatusOK},
 		"pipeline":    {alice, "/acme/shop/p/services/checkout", nil, http.StatusOK},
 		"environment": {alice, eu + "?answer=page-00000000000000000000000000000001", nil, http.StatusOK},
+		"before":      {alice, "/acme/shop/promotion/a871", nil, http.StatusOK},
 		"promotion":   {alice, "/acme/shop/promotion/b1946ac92492d2347c6235b4d2611184", nil, http.StatusOK},
 		"confirm":     {alice, "/acme/shop/act", press("services/checkout", "prod-eu", "rollback prod-eu --pipeline services/checkout"), http.StatusOK},
 		"welcome":     {"", "/?to=%2Facme%2Fshop", nil, http.StatusOK},

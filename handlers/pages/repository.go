@@ -164,6 +164,7 @@ type environmentPage struct {
 	Score  *shadow
 	Days   []day
 	Landed []view.Verdict // newest first
+	Before []listed       // promotions, newest first
 }
 
 // day is what a ledger tells of one day.
@@ -202,6 +203,9 @@ func (p *Pages) environment(r *http.Request, who *Person) (*answer, error) {
 		Forms: newForms(repo, e, who, a.page.Once), Days: days(e.Entries), Landed: slices.Clone(e.Verdicts),
 	}
 	slices.SortStableFunc(d.Landed, func(a, b view.Verdict) int { return b.Time.Compare(a.Time) })
+	for i := range e.Earlier {
+		d.Before = append(d.Before, listed{repo, &e.Earlier[i]})
+	}
 	if e.Shadow != nil {
 		d.Score = &shadow{repo, e, e.Shadow}
 	}
@@ -241,6 +245,7 @@ type promotionPage struct {
 	Verdict  *view.Verdict // of what it landed
 	Watch    *view.Watch
 	Landing  *view.Landing
+	Alike    []listed // others of the same revision to the same environment
 	Forms    []*form
 	Days     []day
 }
@@ -255,44 +260,76 @@ func (p *Pages) promotion(r *http.Request, who *Person) (*answer, error) {
 		of := &repo.Pipelines[i]
 		for j := range of.Environments {
 			e := &of.Environments[j]
-			if e.Promotion == nil || e.Promotion.ID != id {
+			known := promotionsOf(e)
+			at := slices.IndexFunc(known, func(p *view.Promotion) bool { return p.ID == id })
+			if at < 0 {
 				continue
 			}
 			title := titleOf(repo, of)
-			a := &answer{template: "promotion", page: page{Title: cmp.Or(e.Promotion.Title, e.Name), Live: liveOf(repo), Once: newOnce()}}
+			a := &answer{template: "promotion", page: page{Title: cmp.Or(known[at].Title, e.Name), Live: liveOf(repo), Once: newOnce()}}
 			a.page.Crumbs = crumbs(repo, crumb{title, pipePath(repo, of.Key)}, crumb{e.Name, envPath(repo, of.Key, e.Name)}, crumb{"Promotion", ""})
-			a.page.Data = newPromotionPage(repo, e, title, newForms(repo, e, who, a.page.Once))
+			d := newPromotionPage(repo, e, known[at])
+			d.Pipeline = title
+			if known[at] == e.Promotion {
+				d.Forms = newForms(repo, e, who, a.page.Once)
+			}
+			a.page.Data = d
 			return a, nil
 		}
 	}
 	return nil, &refusal{
-		status: http.StatusNotFound, title: "Not the newest any more", back: repoPath(repo),
-		text: "A promotion has a page while it is the newest of its environment. What became of it stands in the environment's ledger.",
+		status: http.StatusNotFound, title: "Too long ago", back: repoPath(repo),
+		text: "The newest promotions of each environment have a page. What became of this one stands in the environment's ledger: promobot log shows all of it.",
 	}
 }
 
-func newPromotionPage(repo *view.Repository, e *view.Environment, title string, forms []*form) promotionPage {
-	d := promotionPage{Repository: repo, Environment: e, Promotion: e.Promotion, Pipeline: title, Forms: forms}
-	if e.Promotion.Ended.IsZero() {
+// listed is one promotion in a list.
+type listed struct {
+	Repository *view.Repository
+	*view.Promotion
+}
+
+// promotionsOf are those that are known of an environment, newest first.
+func promotionsOf(e *view.Environment) []*view.Promotion {
+	var out []*view.Promotion
+	if e.Promotion != nil {
+		out = append(out, e.Promotion)
+	}
+	for i := range e.Earlier {
+		out = append(out, &e.Earlier[i])
+	}
+	return out
+}
+
+func newPromotionPage(repo *view.Repository, e *view.Environment, p *view.Promotion) promotionPage {
+	d := promotionPage{Repository: repo, Environment: e, Promotion: p}
+	if p.Ended.IsZero() {
 		d.Gates = e.Gates
 	}
-	if l := e.Current; l != nil && l.PullRequest == d.PullRequest && l.PullRequest != 0 || l != nil && l.Commit == d.Commit {
-		d.Landing = l
-		if w := e.Watch; w != nil && w.Landing == l.Commit {
+	if p.Landed != "" {
+		if l := e.Current; l != nil && l.Commit == p.Landed {
+			d.Landing = l
+		}
+		if w := e.Watch; w != nil && w.Landing == p.Landed {
 			d.Watch = w
 		}
 		for i := range e.Verdicts {
-			if e.Verdicts[i].Landing == l.Commit {
+			if e.Verdicts[i].Landing == p.Landed {
 				d.Verdict = &e.Verdicts[i]
 			}
 		}
 	}
-	var since []view.Entry
-	for _, entry := range e.Entries { // whose times are whole seconds
-		if !entry.Time.Before(d.Claimed.Truncate(time.Second)) {
-			since = append(since, entry)
+	for _, other := range promotionsOf(e) {
+		if other != p && other.Revision == p.Revision {
+			d.Alike = append(d.Alike, listed{repo, other})
 		}
 	}
-	d.Days = days(since)
+	var own []view.Entry
+	for _, entry := range e.Entries {
+		if entry.Promotion == p.ID {
+			own = append(own, entry)
+		}
+	}
+	d.Days = days(own)
 	return d
 }

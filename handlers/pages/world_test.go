@@ -94,12 +94,23 @@ func (w world) checkout() view.Pipeline {
 		{Name: "cancel", Label: "Close", Command: "cancel", PullRequest: 914},
 		with(hold, "prod-eu", key),
 	}
+	eu.Earlier = []view.Promotion{
+		{
+			ID: "a871", Title: "prod-eu: checkout 1.39.2 → 1.40.0", Status: "landed", Revision: "1.40.0", From: "staging", Attempt: 2, Base: commit(30), Commit: commit(31), Landed: commit(871),
+			Claimed: w.ago(27 * time.Hour), Ended: w.ago(26 * time.Hour), PullRequest: 871, URL: pullURL(871), Approval: "cem",
+			Changes: []view.Change{{File: key + "/overlays/prod-eu/kustomization.yaml", Value: "images.checkout.newTag", Now: "1.39.2", After: "1.40.0"}},
+		},
+		{
+			ID: "a866", Title: "prod-eu: checkout 1.39.2 → 1.40.0", Status: "closed", Revision: "1.40.0", From: "staging", Attempt: 1, Base: commit(28), Commit: commit(29),
+			Claimed: w.ago(31 * time.Hour), Ended: w.ago(27 * time.Hour), PullRequest: 866, URL: pullURL(866), Reason: "the merge was refused three times",
+		},
+	}
 	eu.Sequence = 57
 	eu.Entries = []view.Entry{
-		{Commit: commit(64), Kind: "opened", Sentence: "#914 is open: 1.40.0 → 1.42.0", Time: w.ago(3 * time.Hour), URL: pullURL(914)},
-		{Commit: commit(63), Kind: "claim", Sentence: "1.42.0 is promoted from staging", Time: w.ago(3*time.Hour + 4*time.Minute)},
-		{Commit: commit(62), Kind: "verdict", Sentence: "1.40.0 is verified: `argocd/checkout-prod-eu` held for 1 h", Time: w.ago(25 * time.Hour)},
-		{Commit: commit(61), Kind: "landed", Sentence: "#871 landed as 7c1e0aa, merged by promobot", Time: w.ago(26 * time.Hour), URL: pullURL(871)},
+		{Commit: commit(64), Kind: "opened", Sentence: "#914 is open: 1.40.0 → 1.42.0", Time: w.ago(3 * time.Hour), URL: pullURL(914), Promotion: eu.Promotion.ID},
+		{Commit: commit(63), Kind: "claim", Sentence: "1.42.0 is promoted from staging", Time: w.ago(3*time.Hour + 4*time.Minute), Promotion: eu.Promotion.ID},
+		{Commit: commit(62), Kind: "verdict", Sentence: "1.40.0 is verified: `argocd/checkout-prod-eu` held for 1 h", Time: w.ago(25 * time.Hour), Promotion: "a871"},
+		{Commit: commit(61), Kind: "landed", Sentence: "#871 landed as 7c1e0aa, merged by promobot", Time: w.ago(26 * time.Hour), URL: pullURL(871), Promotion: "a871"},
 		{Commit: commit(60), Kind: "resume", Sentence: "@cem ends the hold", Time: w.ago(50 * time.Hour)},
 		{Commit: commit(59), Kind: "hold", Sentence: "@cem holds prod-eu: migration of the database", Time: w.ago(55 * time.Hour)},
 	}
@@ -114,7 +125,7 @@ func (w world) checkout() view.Pipeline {
 	us.Needs, us.NeedsSince = "look at it and resume: `slo/checkout` failed 11 min after #899", w.ago(75*time.Minute)
 	us.Promotion = &view.Promotion{
 		ID: "r902", Title: "prod-us: roll back checkout 1.41.0 → 1.39.2", Status: "landed", Revision: "1.39.2", From: "staging", Attempt: 1, Base: commit(70), Commit: commit(71), Reverts: "a899",
-		Claimed: w.ago(74 * time.Minute), Ended: w.ago(70 * time.Minute), PullRequest: 902, URL: pullURL(902),
+		Claimed: w.ago(74 * time.Minute), Ended: w.ago(70 * time.Minute), Landed: commit(902), PullRequest: 902, URL: pullURL(902),
 	}
 	us.Hold = &view.Hold{Reason: "`slo/checkout` failed 11 min after #899", By: "promobot", Since: w.ago(75 * time.Minute)}
 	us.Failure = &view.Failure{Kind: "verification", Reason: "`slo/checkout` failed: error rate 4.1 % > 1 %", Since: w.ago(75 * time.Minute), Over: true, Steps: []view.Step{{Do: "rollback", Time: w.ago(74 * time.Minute), Result: "done", URL: pullURL(902)}}}
@@ -125,7 +136,7 @@ func (w world) checkout() view.Pipeline {
 		Evidence: []view.Evidence{{Name: "slo/checkout", Outcome: "failure", Commit: commit(899), URL: "https://slo.example.com/checkout", Text: "error rate 4.1 % > 1 %", Time: w.ago(76 * time.Minute)}},
 	}}
 	us.Entries = append([]view.Entry{
-		{Commit: commit(74), Kind: "landed", Sentence: "#902 landed: 1.41.0 is taken back", Time: w.ago(70 * time.Minute), URL: pullURL(902)},
+		{Commit: commit(74), Kind: "landed", Sentence: "#902 landed: 1.41.0 is taken back", Time: w.ago(70 * time.Minute), URL: pullURL(902), Promotion: "r902"},
 		{Commit: commit(73), Kind: "verdict", Sentence: "1.41.0 has failed: `slo/checkout`, error rate 4.1 % > 1 %", Time: w.ago(75 * time.Minute)},
 		{Commit: commit(72), Kind: "landed", Sentence: "#899 landed: 1.41.0", Time: w.ago(86 * time.Minute), URL: pullURL(899)},
 	}, us.Entries...)

@@ -98,6 +98,11 @@ func (m *model) shown(o *reconcile.Options) {
 						m.w.breaks("shown", "the entries of %s/%s are in no order", p.Key, e.Name)
 					}
 				}
+				for i, past := range e.Earlier {
+					if past.Ended.IsZero() || past.ID == e.Promotion.ID || i > 0 && past.ID == e.Earlier[i-1].ID {
+						m.w.breaks("shown", "%s/%s: the promotion %s before the newest, %s, is %s", p.Key, e.Name, past.ID, e.Promotion.ID, past.Status)
+					}
+				}
 				if (e.Needs == "") != e.NeedsSince.IsZero() {
 					m.w.breaks("shown", "%s/%s needs %q since %v", p.Key, e.Name, e.Needs, e.NeedsSince)
 				}

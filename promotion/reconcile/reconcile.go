@@ -107,9 +107,10 @@ type memory struct {
 	// for which nothing could be guessed.
 	onboarded             bool
 	onboarding, unguessed string
-	stories               map[string]*story // newest ledger entries for people, by ref
-	shown                 []lastShown       // revisions that were on their way, newest last
-	layout                string            // stands for the environments of the last run
+	stories               map[string]*story        // newest ledger entries for people, by ref
+	past                  map[string]*display.Past // promotions that they speak of, by id
+	shown                 []lastShown              // revisions that were on their way, newest last
+	layout                string                   // stands for the environments of the last run
 }
 
 // reachAt is what the kustomizations at a tip have in common.

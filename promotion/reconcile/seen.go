@@ -43,7 +43,7 @@ func (r *Reconciler) seen(ctx context.Context, v *view, res Result, failed error
 		if err != nil {
 			r.o.Log.Warn().Err(err).Msg("ledgers could not be read to be shown")
 		}
-		at.Entries = entries
+		at.Entries, at.Past = entries, r.memory.past
 	}
 	var last *display.Repository
 	if r.o.Last != nil {
@@ -81,7 +81,13 @@ func (r *Reconciler) stories(ctx context.Context, v *view) (map[promotion.Key][]
 		all[l.Ref] = known
 	}
 	r.memory.stories = all // others are gone
-	err := r.readStories(ctx, s, all, most)
+	if r.memory.past == nil {
+		r.memory.past = map[string]*display.Past{}
+	}
+	read, err := r.readStories(ctx, s, all, most)
+	if read > 0 {
+		r.forgetPast(all)
+	}
 	out := make(map[promotion.Key][]display.Entry, len(all))
 	for i := range s.Environments {
 		o := &s.Environments[i]
@@ -101,7 +107,8 @@ type reading struct {
 	deep  bool // next is older than the story's
 }
 
-func (r *Reconciler) readStories(ctx context.Context, s *promotion.Snapshot, all map[string]*story, most int) error {
+// readStories reads what is new, and says how many entries that were.
+func (r *Reconciler) readStories(ctx context.Context, s *promotion.Snapshot, all map[string]*story, most int) (read int, err error) {
 	var todo []*reading
 	for i := range s.Environments {
 		k, l := s.Environments[i].Key, &s.Environments[i].Ledger
@@ -121,7 +128,6 @@ func (r *Reconciler) readStories(ctx context.Context, s *promotion.Snapshot, all
 		}
 		st.tip = l.Tip
 	}
-	read := 0
 	for len(todo) > 0 {
 		if read >= entriesAtOnce {
 			todo = slices.DeleteFunc(todo, func(t *reading) bool { return t.deep })
@@ -135,18 +141,18 @@ func (r *Reconciler) readStories(ctx context.Context, s *promotion.Snapshot, all
 			for _, t := range todo {
 				*t.story = story{} // from the start the next time
 			}
-			return fmt.Errorf("read ledger entries: %w", err)
+			return read, fmt.Errorf("read ledger entries: %w", err)
 		}
 		read += len(ids)
-		todo = slices.DeleteFunc(todo, func(t *reading) bool { return !t.back(s.Repository, commits, most) })
+		todo = slices.DeleteFunc(todo, func(t *reading) bool { return !t.back(s.Repository, commits, most, r.memory.past) })
 	}
-	return nil
+	return read, nil
 }
 
 // back takes one entry in; it says whether there is one before it to be read.
-func (t *reading) back(repo promotion.Repository, commits map[string]promotion.Commit, most int) bool {
+func (t *reading) back(repo promotion.Repository, commits map[string]promotion.Commit, most int, past map[string]*display.Past) bool {
 	c, there := commits[t.next]
-	e, before := shownEntry(repo, t.key, c)
+	e, before := shownEntry(repo, t.key, c, past)
 	if !there {
 		before = ""
 	}
@@ -177,9 +183,22 @@ func (t *reading) back(repo promotion.Repository, commits map[string]promotion.C
 	return true
 }
 
+// forgetPast drops the promotions that no entry speaks of any more.
+func (r *Reconciler) forgetPast(all map[string]*story) {
+	spoken := make(map[string]*display.Past, len(r.memory.past))
+	for _, st := range all {
+		for i := range st.entries {
+			if id := st.entries[i].Promotion; r.memory.past[id] != nil {
+				spoken[id] = r.memory.past[id]
+			}
+		}
+	}
+	r.memory.past = spoken
+}
+
 // shownEntry is a ledger's commit for people, and the entry before it. The tip's
 // signature was checked and covers its parents, so all of the chain is promobot's.
-func shownEntry(repo promotion.Repository, k promotion.Key, c promotion.Commit) (e display.Entry, before string) {
+func shownEntry(repo promotion.Repository, k promotion.Key, c promotion.Commit, past map[string]*display.Past) (e display.Entry, before string) {
 	if len(c.Parents) > 0 {
 		before = c.Parents[0]
 	}
@@ -190,5 +209,9 @@ func shownEntry(repo promotion.Repository, k promotion.Key, c promotion.Commit) 
 	if read.State.Sequence <= 1 {
 		before = ""
 	}
-	return display.MakeEntry(repo, k, c.ID, c.Time.In(time.UTC), read), before
+	e = display.MakeEntry(repo, k, c.ID, c.Time.In(time.UTC), read)
+	if e.Promotion != "" {
+		past[e.Promotion] = display.PastOf(read, past[e.Promotion])
+	}
+	return e, before
 }

@@ -12,8 +12,39 @@ import (
 // name, which stands beside it.
 func MakeEntry(repo promotion.Repository, k promotion.Key, commit string, at time.Time, e state.Entry) Entry {
 	out := Entry{Commit: commit, Kind: string(e.Kind), Sentence: text(strings.TrimPrefix(e.Sentence, k.String()+": ")), Time: at, URL: entryURL(repo, e)}
+	if p := e.State.Promotion; p != nil {
+		out.Promotion = p.ID
+	}
 	out.about(e)
 	return out
+}
+
+// Past is what a ledger entry knows of the promotion that was the newest then.
+type Past struct {
+	Promotion state.Promotion // without what tells of its batch and its attempts
+	Landed    string          // commit that it came to be; "" when it has not landed
+	sequence  int             // of the entry
+}
+
+// PastOf is the promotion of an entry, unless what is known of it is newer; nil
+// where there is none.
+func PastOf(e state.Entry, known *Past) *Past {
+	p := e.State.Promotion
+	if p == nil || known != nil && known.sequence >= e.State.Sequence {
+		return known
+	}
+	out := &Past{Promotion: *p, Landed: landedAs(&e.State, p), sequence: e.State.Sequence}
+	out.Promotion.Batch, out.Promotion.Attempts, out.Promotion.Others, out.Promotion.Replaced = nil, nil, nil, nil
+	return out
+}
+
+// landedAs is the commit that a promotion came to be, as long as it is the newest
+// landing.
+func landedAs(st *state.Environment, p *state.Promotion) string {
+	if l := st.Landing; l != nil && l.ID == p.ID {
+		return l.Commit
+	}
+	return ""
 }
 
 // about fills in what an entry is about.

@@ -13,8 +13,12 @@ import (
 	"github.com/promobot/promobot/state"
 )
 
-// changesShown bounds the changes of one promotion that are shown.
-const changesShown = 200
+// The bounds: of the changes of one promotion, and of the promotions before the
+// newest.
+const (
+	changesShown = 200
+	earlierShown = 10
+)
 
 // maker makes one environment of a view.
 type maker struct {
@@ -44,6 +48,7 @@ func (m maker) environment() Environment {
 	if st != nil {
 		e.Sequence = st.Sequence
 		e.Promotion = m.promotion()
+		e.Earlier = m.earlier(e.Entries)
 		e.Watch = m.watch()
 		e.Verdicts = m.verdicts()
 		e.Failure = failure(st.Failure)
@@ -172,11 +177,65 @@ func (m maker) upstreams(offer promotion.Offer) *Landing {
 
 // promotion is the newest one, under way or ended.
 func (m maker) promotion() *Promotion {
-	p := m.o.Ledger.State.Promotion
+	st := m.o.Ledger.State
+	p := st.Promotion
 	if p == nil {
 		return nil
 	}
-	out := &Promotion{
+	out := m.shown(*p)
+	out.Landed = landedAs(st, p)
+	return &out
+}
+
+// earlier are the promotions before the newest, as far as entries speak of them.
+func (m maker) earlier(entries []Entry) []Promotion {
+	var out []Promotion
+	had := map[string]bool{"": true}
+	if p := m.o.Ledger.State.Promotion; p != nil {
+		had[p.ID] = true
+	}
+	for i := range entries {
+		id := entries[i].Promotion
+		if had[id] {
+			continue
+		}
+		had[id] = true
+		if past := m.seen.Past[id]; past != nil {
+			p := m.shown(past.Promotion)
+			p.Landed = past.Landed
+			if i > 0 && !past.Promotion.Status.Ended() { // the claim of the next one is all that says so
+				p.Status, p.Ended, p.Reason = string(state.Closed), entries[i-1].Time, "the next promotion took its place"
+			}
+			out = append(out, p)
+		} else if p := m.known(id); p != nil {
+			out = append(out, *p)
+		}
+		if len(out) == earlierShown {
+			break
+		}
+	}
+	return out
+}
+
+// known is a promotion as it was shown before; nil where it was not.
+func (m maker) known(id string) *Promotion {
+	if m.before == nil {
+		return nil
+	}
+	if p := m.before.Promotion; p != nil && p.ID == id {
+		return p
+	}
+	for i := range m.before.Earlier {
+		if m.before.Earlier[i].ID == id {
+			return &m.before.Earlier[i]
+		}
+	}
+	return nil
+}
+
+// shown is a promotion for people.
+func (m maker) shown(p state.Promotion) Promotion {
+	out := Promotion{
 		ID: p.ID, Status: string(p.Status), Revision: name(p.Revision), From: fromName(m.o, p.From), Attempt: p.Attempt, Rebuild: p.Rebuild,
 		Base: p.Base, Commit: p.Commit, Branch: name(p.Branch), Claimed: p.Claimed, Ended: p.Ended, PullRequest: p.PullRequest,
 		Reason: text(p.Reason), By: name(p.By),
@@ -193,22 +252,22 @@ func (m maker) promotion() *Promotion {
 	for _, past := range p.Past {
 		out.Past = append(out.Past, fmt.Sprintf("%s (@%s)", name(past.Gate), name(past.By)))
 	}
-	if !p.Status.Ended() {
+	if newest := m.o.Ledger.State.Promotion; !p.Status.Ended() && newest != nil && newest.ID == p.ID {
 		out.Changes = changes(m.d.Content)
-	} else if m.before != nil && m.before.Promotion != nil && m.before.Promotion.ID == p.ID {
-		out.Changes = m.before.Promotion.Changes
+	} else if known := m.known(p.ID); known != nil {
+		out.Changes = known.Changes
 	}
-	out.Title = m.title(*p)
+	out.Title = m.title(p)
 	return out
 }
 
 // title is that of the promotion's pull request.
 func (m maker) title(p state.Promotion) string {
-	switch {
-	case m.o.Pull != nil && m.o.Pull.Number == p.PullRequest && m.o.Pull.Title != "":
+	if m.o.Pull != nil && m.o.Pull.Number == p.PullRequest && m.o.Pull.Title != "" {
 		return cut(visible(m.o.Pull.Title), mostTitle)
-	case m.before != nil && m.before.Promotion != nil && m.before.Promotion.ID == p.ID && m.before.Promotion.Title != "":
-		return m.before.Promotion.Title
+	}
+	if known := m.known(p.ID); known != nil && known.Title != "" {
+		return known.Title
 	}
 	d := promotion.Decision{Key: m.o.Key}
 	if !p.Status.Ended() {

@@ -27,6 +27,8 @@ type Seen struct {
 	Decisions []promotion.Decision
 	// Entries are the newest of each environment's ledger, newest first.
 	Entries map[promotion.Key][]Entry
+	// Past are the promotions that the entries speak of, by their ids.
+	Past map[string]*Past
 	// File is the name of the pipeline file, "" for none; Problems is what is wrong
 	// with it.
 	File     string

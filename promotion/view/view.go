@@ -72,9 +72,11 @@ type Environment struct {
 	Current *Landing `json:"current,omitempty"` // what stands; nil before the baseline
 	Behind  int      `json:"behind"`            // newer landings upstream
 	Offered *Landing `json:"offered,omitempty"` // the upstream's landing that is to come here
-	// Promotion is the newest one, under way or ended.
-	Promotion *Promotion `json:"promotion,omitempty"`
-	Gates     []Gate     `json:"gates,omitempty"` // of the promotion under way
+	// Promotion is the newest one, under way or ended; Earlier are those before it,
+	// newest first, as far back as Entries reach.
+	Promotion *Promotion  `json:"promotion,omitempty"`
+	Earlier   []Promotion `json:"earlier,omitempty"`
+	Gates     []Gate      `json:"gates,omitempty"` // of the promotion under way
 	// Would is what the offer would change, where no promotion is under way.
 	Would    []Change   `json:"would,omitempty"`
 	Watch    *Watch     `json:"watch,omitempty"` // of the newest landing, while it has no verdict
@@ -131,6 +133,7 @@ type Promotion struct {
 	Reason      string    `json:"reason,omitempty"`
 	By          string    `json:"by,omitempty"`
 	Reverts     string    `json:"reverts,omitempty"` // id of the promotion that it takes back
+	Landed      string    `json:"landed,omitempty"`  // commit on the base branch that it came to be
 	Approval    string    `json:"approval,omitempty"`
 	Past        []string  `json:"past,omitempty"` // gates that a person let it pass, "window (@ana)"
 	Changes     []Change  `json:"changes,omitempty"`
@@ -239,6 +242,8 @@ type Entry struct {
 	Sentence string    `json:"sentence"`
 	Time     time.Time `json:"time"`
 	URL      string    `json:"url,omitempty"` // of what it is about: a pull request, a commit, a run
+	// Promotion is the id of the environment's newest promotion at that time.
+	Promotion string `json:"promotion,omitempty"`
 	// Revision is what it is about, and By who did it, where it says so.
 	Revision    string `json:"revision,omitempty"`
 	By          string `json:"by,omitempty"`
