@@ -104,11 +104,13 @@ func TestPagesInABrowser(t *testing.T) {
 	if s.held(shopProd) {
 		t.Fatal("wes, who may not, holds prod")
 	}
-	ana.Click(holds)
+	ana.Click(`form button[aria-label="Hold with a reason: prod"]`)
+	ana.Do(chromedp.SendKeys(`input[name=reason]`, "the database moves", chromedp.ByQuery), chromedp.SendKeys(`input[name=until]`, "3d", chromedp.ByQuery))
+	ana.Click("main .acts button")
 	ana.Until(`/Done/.test(document.querySelector("main").textContent)`)
 	everywhere(t, ana, "answered")
-	if !s.held(shopProd) {
-		t.Error("ana is told that prod is held; it is not")
+	if h := s.ledgers()[shopProd].Hold; h == nil || h.By != "ana" || !strings.Contains(h.Reason, "the database moves") || h.Until.IsZero() {
+		t.Errorf("ana is told that prod is held; the hold is %+v", h)
 	}
 	wes.Until(`[...document.querySelectorAll("main .pill")].some(p => p.textContent === "Held")`)
 }

@@ -27,6 +27,7 @@ type form struct {
 	Environment string
 	Action      view.Action
 	Main        bool // what is waited for
+	More        bool // a second button leads to what may be said besides
 }
 
 // newOnce tells one drawing of a page from any other.
@@ -50,6 +51,7 @@ type confirmPage struct {
 	Environment *view.Environment
 	Pipeline    string // its title
 	Form        *form
+	Hold        *holding // what may be said about a hold; nil: it is another action
 	Back        string
 }
 
@@ -85,13 +87,17 @@ func (p *Pages) act(r *http.Request, who *Person) (*answer, error) {
 		return nil, &refusal{status: http.StatusBadRequest, title: "Not understood", back: back, text: "The form is not whole. Nothing was done; load the page again."}
 	}
 	action := e.Actions[at]
-	if action.Asks != "" && in.Get("confirmed") != "yes" {
+	says, hold, whole := action.Command, newHolding(action, in), true
+	if hold != nil {
+		says, whole = hold.command(action, p.options.Now())
+	}
+	if asks := action.Asks != "" || in.Get("more") == "yes"; asks && in.Get("confirmed") != "yes" || !whole {
 		f := newForm(repo, e, action, who, in.Get("once"))
-		a := &answer{template: "confirm", page: page{Title: action.Label + " " + e.Name + "?", Data: confirmPage{repo, e, titleOf(repo, of), f, back}}}
+		a := &answer{template: "confirm", page: page{Title: action.Label + " " + e.Name + "?", Data: confirmPage{repo, e, titleOf(repo, of), f, hold, back}}}
 		a.page.Crumbs = crumbs(repo, crumb{titleOf(repo, of), pipePath(repo, of.Key)}, crumb{e.Name, back}, crumb{action.Label, ""})
 		return a, nil
 	}
-	press := Press{ID: pressID(who, repo, e, action, in.Get("once")), By: who.Login, Command: action.Command, Button: action.Button, PullRequest: action.PullRequest, At: p.options.Now()}
+	press := Press{ID: pressID(who, repo, e, action.Button, says, in.Get("once")), By: who.Login, Command: says, Button: action.Button, PullRequest: action.PullRequest, At: p.options.Now()}
 	if err := p.options.Press(r.Context(), *repo, press); err != nil {
 		return nil, fmt.Errorf("keep a press: %w", err)
 	}
@@ -102,10 +108,10 @@ func notSent(err error) error {
 	return &refusal{status: http.StatusForbidden, title: "Not from one of these pages", text: "The form was not sent by a page that you were given, or you have signed in anew since. Nothing was done; load the page again. (" + err.Error() + ")"}
 }
 
-// pressID is the same for the same button of the same drawing of a page, and for
-// nobody else's.
-func pressID(who *Person, repo *view.Repository, e *view.Environment, a view.Action, once string) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %d %q %q %q %q %q", strings.ToLower(who.Login), repo.ID, e.Pipeline, e.Name, a.Command, a.Button, once))
+// pressID is the same for the same button of the same drawing of a page, when the
+// same is said with it, and for nobody else's.
+func pressID(who *Person, repo *view.Repository, e *view.Environment, button, command, once string) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %d %q %q %q %q %q", strings.ToLower(who.Login), repo.ID, e.Pipeline, e.Name, command, button, once))
 	return "page-" + hex.EncodeToString(sum[:16])
 }
 

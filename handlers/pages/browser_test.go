@@ -171,6 +171,34 @@ func TestActingInABrowser(t *testing.T) {
 	}
 }
 
+// TestHoldingInABrowser: with the second button, a reason and an end.
+func TestHoldingInABrowser(t *testing.T) {
+	b := browser.Start(t)
+	s, address := serve(t, both)
+	tab := b.Tab(t)
+	tab.Cookie(address, "who", alice)
+	tab.Open(address + envEU)
+	tab.Click(`button[aria-label="Hold with a reason: prod-eu"]`)
+	const until = `input[name=until]`
+	tab.Do(chromedp.SendKeys(`input[name=reason]`, "migration of the database", chromedp.ByQuery), chromedp.SendKeys(until, "soon", chromedp.ByQuery))
+	tab.Click("main .acts button")
+	if text := tab.Text("[role=alert]"); !strings.Contains(text, "is no time") || len(s.pressed()) > 0 {
+		t.Fatalf("pressed %+v, told %s", s.pressed(), text)
+	}
+	for _, theme := range themes {
+		for _, size := range sizes {
+			tab.Look(theme, size.width, size.height)
+			tab.Accessible(fmt.Sprintf("hold, %s, %s", theme, size.name))
+			keep(t, tab, fmt.Sprintf("hold-%s-%s", theme, size.name))
+		}
+	}
+	tab.Do(chromedp.SetValue(until, "2h", chromedp.ByQuery))
+	tab.Click("main .acts button")
+	if all := s.pressed(); len(all) != 1 || all[0].Command != "hold prod-eu --until 2h --pipeline "+pipeline+" -- migration of the database" {
+		t.Errorf("pressed %+v", all)
+	}
+}
+
 func TestAPageLives(t *testing.T) {
 	b := browser.Start(t)
 	s, address := serve(t, both)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/promobot/promobot/promotion/command"
 	"github.com/promobot/promobot/promotion/view"
 )
 
@@ -203,6 +204,9 @@ func (p *Pages) environment(r *http.Request, who *Person) (*answer, error) {
 		Forms: newForms(repo, e, who, a.page.Once), Days: days(e.Entries), Landed: slices.Clone(e.Verdicts),
 	}
 	slices.SortStableFunc(d.Landed, func(a, b view.Verdict) int { return b.Time.Compare(a.Time) })
+	for _, f := range d.Forms {
+		f.More = f.Action.Name == command.NameHold
+	}
 	for i := range e.Earlier {
 		d.Before = append(d.Before, listed{repo, &e.Earlier[i]})
 	}

@@ -86,7 +86,7 @@ Whoever may not gets a short answer, and nothing changes. What was done is writt
 
 promobot's check runs have buttons for what applies at the moment, at most three: on the head of a promotion's pull request, and on a promoted commit. A press is the command of that name: it asks for the same right, is written into the same ledger, and has one effect. Whoever may not, and what was done already, is told so on the pull request where the check run stands on one.
 
-- A button is about what stood there when it was shown. On a page that nobody has refreshed it takes nothing newer back, lifts no other hold and approves no other change; *Hold* always holds.
+- A button is about what stood there when it was shown. On a page that nobody has refreshed it takes nothing newer back, lifts no other hold and approves no other change; *Hold* always holds. On an environment's page, *with a reason…* beside it asks why and until when.
 - *Roll back* does not ask back: GitHub has no second question, and at night one press has to do. It takes exactly the landing back that it names, by a pull request, and holds the environment. Pressed by mistake, it is stopped by closing that pull request, and *Resume* goes on. To leave it to fewer people, say `+"`commands: {rights: {rollback: maintain}}`"+` in the pipeline file.
 - *Re-run* looks again, and writes the check run anew. It does nothing else.
 - A press that did not reach promobot is not made up for, and one that is older than an hour is not carried out: press again.
