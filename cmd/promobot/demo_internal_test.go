@@ -179,7 +179,7 @@ func TestCommandLine(t *testing.T) {
 		code int
 		want string
 	}{
-		"no command":         {nil, 0, "promobot serve --config config.yml"},
+		"no command":         {[]string{}, 0, "promobot serve --config config.yml"},
 		"an unknown command": {[]string{"serv"}, exitUsage, `there is no command "serv"`},
 		"an unknown flag":    {[]string{"demo", "--onze"}, exitUsage, "unknown flag: --onze"},
 		"too many words":     {[]string{"demo", "now"}, exitUsage, "`promobot demo --help` says how"},
