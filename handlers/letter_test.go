@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -160,10 +161,15 @@ type pile struct {
 	comments commentsLooked
 }
 
-func (p *pile) Deliveries(_ context.Context, event string, since time.Time, failed bool) ([]handlers.Delivery, error) {
+func (p *pile) Deliveries(_ context.Context, wanted func(event, action string) bool, since time.Time, failed bool) ([]handlers.Delivery, error) {
 	p.since, p.failed = since, failed
-	if event != "repository_dispatch" {
-		return nil, errors.New("asked for " + event)
+	for event, want := range map[[2]string]bool{
+		{"repository_dispatch", "built"}: true, {"check_run", "requested_action"}: true, {"check_run", "rerequested"}: true,
+		{"check_suite", "rerequested"}: true, {"check_run", "completed"}: false, {"push", ""}: false, {"issue_comment", "created"}: false,
+	} {
+		if wanted(event[0], event[1]) != want {
+			return nil, fmt.Errorf("%v: wanted is %v", event, !want)
+		}
 	}
 	return p.listed, p.down
 }
@@ -206,7 +212,7 @@ func (p *pile) SetCommentsLooked(_ context.Context, r handlers.Repository, until
 func (p *pile) look(t *testing.T) (counted map[string]float64, err error) {
 	t.Helper()
 	registry := prometheus.NewRegistry()
-	m := handlers.Missed{Deliveries: p, Mail: p, Metrics: handlers.NewMetrics(registry), Log: zerolog.Nop()}
+	m := handlers.Missed{Deliveries: p, Mail: p, AppID: 7, Metrics: handlers.NewMetrics(registry), Log: zerolog.Nop()}
 	err = m.Look(t.Context(), nil)
 	return countedIn(t, registry), err
 }
@@ -221,10 +227,10 @@ func TestMissedDispatchesAreFound(t *testing.T) {
 	at := func(n int) time.Time { return now.Add(time.Duration(n) * time.Minute).UTC() }
 	p := &pile{
 		listed: []handlers.Delivery{ // newest first
-			{Number: 4, ID: "new", At: at(-1), RepositoryID: 42},
-			{Number: 3, ID: "known", At: at(-2), RepositoryID: 42},
-			{Number: 2, ID: "odd", At: at(-3), RepositoryID: 42},
-			{Number: 1, ID: "old", At: at(-4), RepositoryID: 42},
+			{Number: 4, ID: "new", Event: "repository_dispatch", At: at(-1), RepositoryID: 42},
+			{Number: 3, ID: "known", Event: "repository_dispatch", At: at(-2), RepositoryID: 42},
+			{Number: 2, ID: "odd", Event: "repository_dispatch", At: at(-3), RepositoryID: 42},
+			{Number: 1, ID: "old", Event: "repository_dispatch", At: at(-4), RepositoryID: 42},
 		},
 		payloads: map[int64]string{
 			4: dispatchBody, 1: strings.Replace(dispatchBody, "v1.2.3", "v1.2.2", 1),
@@ -264,13 +270,42 @@ func TestMissedDispatchesAreFound(t *testing.T) {
 	}
 }
 
+// TestMissedPressesAreFound: those that did not arrive, and only those; a press on
+// another App's check run is none.
+func TestMissedPressesAreFound(t *testing.T) {
+	at := time.Now().Add(-2 * time.Minute).UTC()
+	again := `{"action":"rerequested","check_suite":{"head_sha":"` + strings.Repeat("a", 40) + `","app":{"id":7}},"sender":{"login":"ana","type":"User"},"installation":{"id":3},"repository":{"id":42,"full_name":"acme/deploy"}}`
+	p := &pile{
+		listed: []handlers.Delivery{
+			{Number: 4, ID: "suite", Event: "check_suite", Failed: true, At: at, RepositoryID: 42},
+			{Number: 3, ID: "another-app", Event: "check_run", Failed: true, At: at, RepositoryID: 42},
+			{Number: 2, ID: "arrived", Event: "check_run", At: at, RepositoryID: 42},
+			{Number: 1, ID: "missed", Event: "check_run", Failed: true, At: at, RepositoryID: 42},
+		},
+		payloads: map[int64]string{1: pressBody, 2: pressBody, 3: strings.Replace(pressBody, `"app":{"id":7}`, `"app":{"id":8}`, 1), 4: again},
+	}
+	if _, err := p.look(t); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]handlers.Letter{}
+	for _, l := range p.posted[deploy] {
+		got[l.ID] = l
+	}
+	if len(got) != 2 || got["missed"].Kind != handlers.PressLetter || got["suite"].Kind != handlers.AgainLetter || !got["missed"].At.Equal(at) {
+		t.Fatalf("posted %+v", p.posted[deploy])
+	}
+	if press, err := handlers.ParsePress(got["missed"].Body); err != nil || press.By != "ana" || press.Command != "rollback" || !press.At.IsZero() {
+		t.Errorf("it is %+v, %v", press, err)
+	}
+}
+
 // TestMissedDispatchesThatCannotBeRead: the others are kept, and the next look
 // looks there again.
 func TestMissedDispatchesThatCannotBeRead(t *testing.T) {
 	p := &pile{
 		listed: []handlers.Delivery{
-			{Number: 1, ID: "unreadable", At: time.Now(), RepositoryID: 42},
-			{Number: 2, ID: "readable", At: time.Now(), RepositoryID: 42},
+			{Number: 1, ID: "unreadable", Event: "repository_dispatch", At: time.Now(), RepositoryID: 42},
+			{Number: 2, ID: "readable", Event: "repository_dispatch", At: time.Now(), RepositoryID: 42},
 		},
 		payloads: map[int64]string{2: dispatchBody},
 	}

@@ -1,8 +1,9 @@
-// Missed letters: a repository_dispatch whose delivery failed is read from
-// GitHub's list of deliveries. Rules: what the queue knows is not read again; a
-// queue that has never looked takes every delivery for missed, since its own
-// file may have been lost with the letters in it; one delivery that cannot be
-// read stops no other.
+// Missed letters: a repository_dispatch, and a press of a check run's button, whose
+// delivery failed is read from GitHub's list of deliveries. Rules: what the queue
+// knows is not read again; a queue that has never looked takes every delivery for
+// missed, since its own file may have been lost with the letters in it, but no
+// press that was received: what it was about may have changed since; one delivery
+// that cannot be read stops no other.
 
 package handlers
 
@@ -20,15 +21,17 @@ import (
 type Delivery struct {
 	Number       int64  // of this attempt
 	ID           string // X-GitHub-Delivery, the same when it is sent again
+	Event        string
+	Failed       bool // it was not answered with success
 	At           time.Time
 	RepositoryID int64
 }
 
 // Deliveries is GitHub's list of them.
 type Deliveries interface {
-	// Deliveries are those of an event since a time; with failed, those alone
-	// that were not answered with success.
-	Deliveries(ctx context.Context, event string, since time.Time, failed bool) ([]Delivery, error)
+	// Deliveries are those since a time whose event and action are wanted; with
+	// failed, those alone that were not answered with success.
+	Deliveries(ctx context.Context, wanted func(event, action string) bool, since time.Time, failed bool) ([]Delivery, error)
 	// DeliveryPayload is what was delivered.
 	DeliveryPayload(ctx context.Context, number int64) ([]byte, error)
 }
@@ -63,6 +66,7 @@ type Missed struct {
 	Deliveries Deliveries // optional
 	Comments   Comments   // optional
 	Mail       MissedMail
+	AppID      int64 // to know the App's own check runs
 	Metrics    *Metrics
 	Log        zerolog.Logger
 }
@@ -90,10 +94,11 @@ func (m *Missed) lookDeliveries(ctx context.Context) error {
 	if from := last.Add(-lookBack); from.After(since) {
 		since = from
 	}
-	listed, err := m.Deliveries.Deliveries(ctx, DispatchLetter, since, !last.IsZero())
+	listed, err := m.Deliveries.Deliveries(ctx, isLetter, since, !last.IsZero())
 	if err != nil {
 		return err
 	}
+	listed = slices.DeleteFunc(listed, func(d Delivery) bool { return d.Event != DispatchLetter && !d.Failed })
 	slices.SortStableFunc(listed, func(a, b Delivery) int { return a.At.Compare(b.At) })
 	var failures []error
 	for _, delivery := range listed {
@@ -107,6 +112,28 @@ func (m *Missed) lookDeliveries(ctx context.Context) error {
 	return m.Mail.SetLooked(ctx, now)
 }
 
+// isLetter says which deliveries are letters.
+func isLetter(event, action string) bool {
+	switch event {
+	case DispatchLetter:
+		return true
+	case checkRunEvent, checkSuiteEvent:
+		return pressed[action]
+	}
+	return false
+}
+
+// read is what a delivery asks for.
+func (m *Missed) read(delivery Delivery, payload []byte) (wanted, error) {
+	switch delivery.Event {
+	case checkRunEvent:
+		return onCheckRun(m.AppID)(delivery.ID, payload)
+	case checkSuiteEvent:
+		return onCheckSuite(m.AppID)(delivery.ID, payload)
+	}
+	return onDispatch(delivery.ID, payload)
+}
+
 // post keeps one delivery's letter unless it is known.
 func (m *Missed) post(ctx context.Context, delivery Delivery) error {
 	known, err := m.Mail.Known(ctx, Repository{ID: delivery.RepositoryID}, delivery.ID)
@@ -117,7 +144,7 @@ func (m *Missed) post(ctx context.Context, delivery Delivery) error {
 	if err != nil {
 		return err
 	}
-	w, err := onDispatch(delivery.ID, payload)
+	w, err := m.read(delivery, payload)
 	switch {
 	case errors.Is(err, errPayload):
 		m.Log.Warn().Err(err).Str("delivery", delivery.ID).Msg("A missed delivery is not what its event has and is left out")
@@ -133,6 +160,6 @@ func (m *Missed) post(ctx context.Context, delivery Delivery) error {
 	}
 	m.Metrics.letters.WithLabelValues("sweep").Add(float64(len(w.letters)))
 	m.Log.Info().Str("delivery", delivery.ID).Str("repository", w.repositories[0].Owner+"/"+w.repositories[0].Name).
-		Msg("A repository_dispatch that was not received is read from GitHub's list of deliveries")
+		Str("event", delivery.Event).Msg("A delivery that was not received is read from GitHub's list of deliveries")
 	return nil
 }

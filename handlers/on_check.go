@@ -14,11 +14,16 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"time"
 )
 
 // checkRunName is the name of promobot's check runs.
 const checkRunName = "promobot"
+
+// The events of which a press is one.
+const (
+	checkRunEvent   = "check_run"
+	checkSuiteEvent = "check_suite"
+)
 
 // AgainLetter is the kind of a letter whose body is an Again.
 const AgainLetter = "rerequested"
@@ -117,7 +122,7 @@ func onCheckRun(appID int64) func(string, []byte) (wanted, error) {
 			return wanted{}, fmt.Errorf("%w: nobody pressed the button", errPayload)
 		}
 		body, err := json.Marshal(Press{
-			By: e.Sender.Login, Command: button[1], Issue: e.CheckRun.issue(), Where: "check run", At: time.Now().UTC(), Button: button[0],
+			By: e.Sender.Login, Command: button[1], Issue: e.CheckRun.issue(), Where: "check run", Button: button[0],
 		})
 		if err != nil {
 			return wanted{}, fmt.Errorf("%w: %w", errPayload, err)

@@ -17,7 +17,7 @@ type Press struct {
 	Command string    `json:"command"`         // what a comment would say after "/promobot "
 	Issue   int       `json:"issue,omitempty"` // pull request whose pipeline and environment are meant; 0: none
 	Where   string    `json:"where"`           // "check run" or "page", for what is recorded
-	At      time.Time `json:"at"`              // a press an hour old is not carried out any more
+	At      time.Time `json:"at,omitzero"`     // a press an hour old is not carried out any more; zero: when the letter came
 	// Button is the identifier of the check run's button. It names the environment
 	// and what it was about when it was shown, for promotion.Pressed; Command is
 	// then the command's name alone. "" on a page.

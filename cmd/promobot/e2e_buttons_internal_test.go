@@ -180,6 +180,47 @@ func TestEachButton(t *testing.T) {
 	}
 }
 
+// TestPressWhileTheProgramIsDown: GitHub does not tell it again; the next start finds
+// it among the deliveries that failed, also without anything of its own.
+func TestPressWhileTheProgramIsDown(t *testing.T) {
+	t.Parallel()
+	for name, forget := range map[string]bool{"stopped": false, "with nothing left": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, sceneOptions{files: shopFiles(guardedShop(shopPropose), "dev", "prod")})
+			s.person("wes", "write")
+			s.installed(2)
+			commit, number := openedHead(s)
+			run, identifier := s.button(commit, "hold")
+			s.settle()
+			s.press("wes", run, identifier)
+			s.answered(number, 1)
+			s.settle()
+			s.stop()
+			if forget {
+				s.forget()
+			}
+			s.press("ana", run, identifier)
+			if err := s.sim.Drain(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			s.start()
+			s.wait("prod is held", func() bool { return s.held(shopProd) })
+			s.settle()
+			if h := s.ledgers()[shopProd].Hold; h.By != "ana" {
+				t.Errorf("the hold is %+v", h)
+			}
+			if n := s.metric(`promobot_letters_total{cause="sweep"}`); n != 1 {
+				t.Errorf("the sweep found %v letters, want ana's alone", n)
+			}
+			s.wantQuiet()
+			if n := s.answers(number); n != 1 {
+				t.Errorf("%d answers, want wes's alone", n)
+			}
+		})
+	}
+}
+
 // TestAButtonOfWhatWasThen: a button that is pressed on a page which nobody has
 // refreshed takes nothing newer back, and Re-run shows what stands now.
 func TestAButtonOfWhatWasThen(t *testing.T) {

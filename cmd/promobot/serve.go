@@ -117,7 +117,7 @@ func (p *Program) Run(ctx context.Context) (err error) {
 	waker := queueWaker{work}
 	var missed *handlers.Missed
 	if parts.Deliveries != nil || parts.Comments != nil {
-		missed = &handlers.Missed{Deliveries: parts.Deliveries, Comments: parts.Comments, Mail: queueMail{work}, Metrics: metrics, Log: p.log}
+		missed = &handlers.Missed{Deliveries: parts.Deliveries, Comments: parts.Comments, Mail: queueMail{work}, AppID: p.config.GitHub.AppID, Metrics: metrics, Log: p.log}
 	}
 	sweeper := handlers.NewSweeper(parts.App, waker, missed, p.config.SweepInterval, metrics, p.log)
 	site, err := p.site(siteParts{work: work, parts: parts, views: parts.Views, waker: waker, sweeper: sweeper, metrics: metrics, registry: registry})

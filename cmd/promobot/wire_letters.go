@@ -105,14 +105,14 @@ func (i installed) Comments(ctx context.Context, at handlers.Repository, since t
 }
 
 // Deliveries lists what GitHub delivered, or tried to.
-func (i installed) Deliveries(ctx context.Context, event string, since time.Time, failed bool) ([]handlers.Delivery, error) {
-	listed, err := i.app.Deliveries(ctx, event, since, failed)
+func (i installed) Deliveries(ctx context.Context, wanted func(event, action string) bool, since time.Time, failed bool) ([]handlers.Delivery, error) {
+	listed, err := i.app.Deliveries(ctx, wanted, since, failed)
 	if errors.Is(err, promotion.ErrNotFound) {
 		return nil, nil // an App without a webhook
 	}
 	out := make([]handlers.Delivery, 0, len(listed))
 	for _, d := range listed {
-		out = append(out, handlers.Delivery{Number: d.ID, ID: d.GUID, At: d.At, RepositoryID: d.RepositoryID})
+		out = append(out, handlers.Delivery{Number: d.ID, ID: d.GUID, Event: d.Event, At: d.At, Failed: d.Failed, RepositoryID: d.RepositoryID})
 	}
 	return out, err
 }

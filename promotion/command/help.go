@@ -89,7 +89,7 @@ promobot's check runs have buttons for what applies at the moment, at most three
 - A button is about what stood there when it was shown. On a page that nobody has refreshed it takes nothing newer back, lifts no other hold and approves no other change; *Hold* always holds. On an environment's page, *with a reason…* beside it asks why and until when.
 - *Roll back* does not ask back: GitHub has no second question, and at night one press has to do. It takes exactly the landing back that it names, by a pull request, and holds the environment. Pressed by mistake, it is stopped by closing that pull request, and *Resume* goes on. To leave it to fewer people, say `+"`commands: {rights: {rollback: maintain}}`"+` in the pipeline file.
 - *Re-run* looks again, and writes the check run anew. It does nothing else.
-- A press that did not reach promobot is not made up for, and one that is older than an hour is not carried out: press again.
+- A press that did not reach promobot is found among GitHub's deliveries, at the next start or within minutes. One that is older than an hour is not carried out: press again.
 
 ## Words of your own
 

@@ -19,17 +19,20 @@ import (
 type Delivery struct {
 	ID           int64
 	GUID         string // X-GitHub-Delivery
+	Event        string
+	Action       string // "" where the event has none
 	At           time.Time
+	Failed       bool // it was not answered with success
 	RepositoryID int64
 }
 
 // maxDeliveryPages bounds one listing, at a hundred deliveries a page.
 const maxDeliveryPages = 500
 
-// Deliveries are those of one event since a time, newest first; with failed,
-// those alone that were not answered with success. An App without a webhook has
-// none: ErrNotFound.
-func (a *App) Deliveries(ctx context.Context, event string, since time.Time, failed bool) ([]Delivery, error) {
+// Deliveries are those since a time whose event and action are wanted, newest
+// first; with failed, those alone that were not answered with success. An App
+// without a webhook has none: ErrNotFound.
+func (a *App) Deliveries(ctx context.Context, wanted func(event, action string) bool, since time.Time, failed bool) ([]Delivery, error) {
 	const doing = "listing webhook deliveries"
 	query := url.Values{"per_page": {strconv.Itoa(perPage)}}
 	if failed {
@@ -53,8 +56,11 @@ func (a *App) Deliveries(ctx context.Context, event string, since time.Time, fai
 			if d.DeliveredAt.Before(since) {
 				return found, nil
 			}
-			if d.GetEvent() == event {
-				found = append(found, Delivery{ID: d.GetID(), GUID: d.GetGUID(), At: d.DeliveredAt.Time, RepositoryID: d.GetRepositoryID()})
+			if wanted(d.GetEvent(), d.GetAction()) {
+				found = append(found, Delivery{
+					ID: d.GetID(), GUID: d.GetGUID(), Event: d.GetEvent(), Action: d.GetAction(), At: d.DeliveredAt.Time,
+					Failed: d.GetStatusCode() < 200 || d.GetStatusCode() > 299, RepositoryID: d.GetRepositoryID(),
+				})
 			}
 		}
 		if resp.Cursor == "" {
@@ -65,7 +71,7 @@ func (a *App) Deliveries(ctx context.Context, event string, since time.Time, fai
 		}
 		query.Set("cursor", resp.Cursor)
 	}
-	a.log.Warn().Str("event", event).Time("since", since).Int("deliveries", maxDeliveryPages*perPage).
+	a.log.Warn().Time("since", since).Int("deliveries", maxDeliveryPages*perPage).
 		Msg("there are more webhook deliveries than promobot looks through; the older ones stay unread")
 	return found, nil
 }

@@ -45,22 +45,32 @@ func TestDeliveries(t *testing.T) {
 	w.must(w.Tag(shop, "olga", "v1", ""))
 	w.must(w.Drain(ctx))
 
-	all, err := w.app.Deliveries(ctx, "repository_dispatch", begin, false)
+	dispatches := func(event, action string) bool { return event == "repository_dispatch" && action == "built" }
+	all, err := w.app.Deliveries(ctx, dispatches, begin, false)
 	w.must(err)
 	if len(all) != 150 {
 		t.Errorf("%d dispatches, want 150", len(all))
 	}
-	some, err := w.app.Deliveries(ctx, "repository_dispatch", begin.Add(100*time.Second), false)
+	missed := 0
+	for _, d := range all {
+		if d.Failed {
+			missed++
+		}
+	}
+	if missed != 3 {
+		t.Errorf("%d of them have failed, want 3", missed)
+	}
+	some, err := w.app.Deliveries(ctx, dispatches, begin.Add(100*time.Second), false)
 	w.must(err)
 	if len(some) != 50 {
 		t.Errorf("%d dispatches since the hundredth, want 50", len(some))
 	}
-	failed, err := w.app.Deliveries(ctx, "repository_dispatch", begin, true)
+	failed, err := w.app.Deliveries(ctx, dispatches, begin, true)
 	w.must(err)
 	var at []time.Duration
 	for _, d := range failed {
 		at = append(at, d.At.Sub(begin))
-		if d.GUID == "" || d.RepositoryID != w.id {
+		if d.GUID == "" || d.RepositoryID != w.id || !d.Failed || d.Event != "repository_dispatch" || d.Action != "built" {
 			t.Errorf("%+v", d)
 		}
 	}
@@ -81,7 +91,7 @@ func TestDeliveries(t *testing.T) {
 		t.Errorf("a delivery that is not there: %v (%s)", err, kind(err))
 	}
 	w.Inject(githubsim.Fault{Path: "/app/hook/deliveries", Occurrences: []int{2}, Effect: githubsim.BadGateway()})
-	if list, err := w.app.Deliveries(ctx, "repository_dispatch", begin, false); err == nil {
+	if list, err := w.app.Deliveries(ctx, dispatches, begin, false); err == nil {
 		t.Errorf("%d deliveries, though a page is missing", len(list))
 	}
 }
