@@ -17,8 +17,8 @@ const (
 	cacheListings = 16
 	// Every run reads the pipeline file and much the same manifests again. They
 	// are small; what is not is read anew.
-	cacheBlob  = 64 << 10
-	cacheBlobs = 4 << 20
+	cacheBlob  = 32 << 10
+	cacheBlobs = 2 << 20
 )
 
 // entry is one line of a tree.
