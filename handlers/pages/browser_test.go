@@ -4,6 +4,7 @@ package pages_test
 // by everybody as far as axe can tell; alive with its script, whole without.
 
 import (
+	"context"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 
 	"github.com/promobot/promobot/handlers/pages"
@@ -195,6 +197,39 @@ func TestHoldingInABrowser(t *testing.T) {
 	tab.Do(chromedp.SetValue(until, "2h", chromedp.ByQuery))
 	tab.Click("main .acts button")
 	if all := s.pressed(); len(all) != 1 || all[0].Command != "hold prod-eu --until 2h --pipeline "+pipeline+" -- migration of the database" {
+		t.Errorf("pressed %+v", all)
+	}
+}
+
+// TestNothingMovesUnderAPress: what changes while a button is pressed is shown after
+// it, and the press is of what was there.
+func TestNothingMovesUnderAPress(t *testing.T) {
+	b := browser.Start(t)
+	s, address := serve(t, both)
+	open := func() *browser.Tab {
+		tab := b.Tab(t)
+		tab.Cookie(address, "who", alice)
+		tab.Open(address + envEU)
+		tab.Until(`document.querySelector(".livemark.on") !== null`)
+		return tab
+	}
+	tab, other := open(), open()
+	const moved = `document.querySelector("main").textContent.includes("Something new")`
+	var at struct{ X, Y float64 }
+	tab.Ask(`(() => { const e = document.querySelector('button[aria-label="Close: prod-eu"]'); e.scrollIntoView({block: "center"}); const b = e.getBoundingClientRect(); return {X: b.x + b.width/2, Y: b.y + b.height/2} })()`, &at)
+	tab.Do(chromedp.ActionFunc(func(ctx context.Context) error {
+		return input.DispatchMouseEvent(input.MousePressed, at.X, at.Y).WithButton(input.Left).WithClickCount(1).Do(ctx)
+	}))
+	s.change(1, func() { s.all[0].Pipelines[0].Environments[2].Needs = "Something new" })
+	other.Until(moved)
+	var did bool
+	if tab.Ask(moved, &did); did {
+		t.Error("the page is drawn anew under the press")
+	}
+	tab.Follow(chromedp.ActionFunc(func(ctx context.Context) error {
+		return input.DispatchMouseEvent(input.MouseReleased, at.X, at.Y).WithButton(input.Left).WithClickCount(1).Do(ctx)
+	}))
+	if all := s.pressed(); len(all) != 1 || all[0].Command != closing {
 		t.Errorf("pressed %+v", all)
 	}
 }

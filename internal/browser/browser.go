@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
@@ -230,7 +231,7 @@ func (t *Tab) Ask(script string, out any) {
 // background draws no frames.
 func (t *Tab) Until(script string) {
 	t.t.Helper()
-	t.Do(chromedp.Poll(script, nil, chromedp.WithPollingInterval(100*time.Millisecond), chromedp.WithPollingTimeout(within/3)))
+	t.Do(chromedp.Poll(script, nil, chromedp.WithPollingInterval(100*time.Millisecond), chromedp.WithPollingTimeout(within)))
 }
 
 // Text is what stands in the first element that a selector names.
@@ -241,14 +242,32 @@ func (t *Tab) Text(selector string) string {
 	return text
 }
 
+// Follow does what leads to another page, and waits for that.
+func (t *Tab) Follow(action chromedp.Action) {
+	t.t.Helper()
+	ctx, cancel := context.WithTimeout(t.ctx, within)
+	defer cancel()
+	if _, err := chromedp.RunResponse(ctx, action); err != nil {
+		t.t.Fatalf("the browser: %v", err)
+	}
+}
+
 // Click clicks the first element that a selector names, and waits for the page that
-// follows.
+// follows. Where a live page has drawn it anew before it could be clicked, the new
+// one is clicked.
 func (t *Tab) Click(selector string) {
 	t.t.Helper()
 	ctx, cancel := context.WithTimeout(t.ctx, within)
 	defer cancel()
-	if _, err := chromedp.RunResponse(ctx, chromedp.Click(selector, chromedp.ByQuery)); err != nil {
-		t.t.Fatalf("click %s: %v", selector, err)
+	for {
+		_, err := chromedp.RunResponse(ctx, chromedp.Click(selector, chromedp.ByQuery))
+		if failed, ok := errors.AsType[*cdproto.Error](err); ok && strings.Contains(failed.Message, "Could not find node") {
+			continue
+		}
+		if err != nil {
+			t.t.Fatalf("click %s: %v", selector, err)
+		}
+		return
 	}
 }
 

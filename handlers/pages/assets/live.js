@@ -46,12 +46,21 @@
   };
   const found = (main, path) => path.reduce((e, n) => e && e.children[n], main);
 
+  // Nothing moves under a finger, or under a pointer on its way to a button: what
+  // is pressed is what was there.
+  let down = false, moved = 0;
+  const aiming = (main) => down || (Date.now() - moved < 2000 && main.querySelector("button:hover") !== null);
+
   let busy = false, again = false;
   const look = async () => {
     const main = document.getElementById("main");
     const typing = document.activeElement;
     if (busy || (typing && main.contains(typing) && /^(INPUT|SELECT)$/.test(typing.tagName))) {
       again = true;
+      return;
+    }
+    if (aiming(main)) {
+      soon();
       return;
     }
     busy = true;
@@ -62,6 +71,10 @@
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       const next = fresh.getElementById("main");
       if (!next) return;
+      if (aiming(main)) {
+        soon();
+        return;
+      }
       const focus = main.contains(document.activeElement) ? place(main, document.activeElement) : null;
       const toggled = [...main.querySelectorAll("details")].map((d) => [place(main, d), d.open]);
       const scrolled = [...main.querySelectorAll(".wide, .lanes")].map((e) => [place(main, e), e.scrollLeft]);
@@ -94,6 +107,12 @@
     };
   })();
   document.addEventListener("focusout", () => again && soon());
+  document.addEventListener("pointermove", (e) => {
+    moved = Date.now();
+    down = e.buttons !== 0; // it may have been let go of elsewhere
+  }, { passive: true });
+  document.addEventListener("pointerdown", () => (down = true), { passive: true });
+  for (const end of ["pointerup", "pointercancel"]) document.addEventListener(end, () => (down = false), { passive: true });
 
   // An answer that is to come is looked for, for two minutes.
   let looks = 0;
