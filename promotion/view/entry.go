@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -26,15 +27,23 @@ type Past struct {
 	sequence  int             // of the entry
 }
 
-// PastOf is the promotion of an entry, unless what is known of it is newer; nil
-// where there is none.
+// PastOf is the promotion of an entry as its newest entry has it, with what is known
+// of it from others; nil where there is none.
 func PastOf(e state.Entry, known *Past) *Past {
 	p := e.State.Promotion
-	if p == nil || known != nil && known.sequence >= e.State.Sequence {
+	if p == nil {
 		return known
 	}
 	out := &Past{Promotion: *p, Landed: landedAs(&e.State, p), sequence: e.State.Sequence}
 	out.Promotion.Batch, out.Promotion.Attempts, out.Promotion.Others, out.Promotion.Replaced = nil, nil, nil, nil
+	if known == nil {
+		return out
+	}
+	landed := cmp.Or(out.Landed, known.Landed) // what landed since is in the newer one
+	if known.sequence >= out.sequence {
+		*out = *known
+	}
+	out.Landed = landed
 	return out
 }
 

@@ -184,6 +184,9 @@ func (m maker) promotion() *Promotion {
 	}
 	out := m.shown(*p)
 	out.Landed = landedAs(st, p)
+	if past := m.seen.Past[p.ID]; past != nil && out.Landed == "" {
+		out.Landed = past.Landed
+	}
 	return &out
 }
 
@@ -215,6 +218,11 @@ func (m maker) earlier(entries []Entry) []Promotion {
 		}
 	}
 	return out
+}
+
+func (m maker) isNewest(p state.Promotion) bool {
+	newest := m.o.Ledger.State.Promotion
+	return newest != nil && newest.ID == p.ID
 }
 
 // known is a promotion as it was shown before; nil where it was not.
@@ -252,7 +260,7 @@ func (m maker) shown(p state.Promotion) Promotion {
 	for _, past := range p.Past {
 		out.Past = append(out.Past, fmt.Sprintf("%s (@%s)", name(past.Gate), name(past.By)))
 	}
-	if newest := m.o.Ledger.State.Promotion; !p.Status.Ended() && newest != nil && newest.ID == p.ID {
+	if !p.Status.Ended() && m.isNewest(p) {
 		out.Changes = changes(m.d.Content)
 	} else if known := m.known(p.ID); known != nil {
 		out.Changes = known.Changes
@@ -263,7 +271,7 @@ func (m maker) shown(p state.Promotion) Promotion {
 
 // title is that of the promotion's pull request.
 func (m maker) title(p state.Promotion) string {
-	if m.o.Pull != nil && m.o.Pull.Number == p.PullRequest && m.o.Pull.Title != "" {
+	if m.isNewest(p) && m.o.Pull != nil && m.o.Pull.Number == p.PullRequest && m.o.Pull.Title != "" {
 		return cut(visible(m.o.Pull.Title), mostTitle)
 	}
 	if known := m.known(p.ID); known != nil && known.Title != "" {

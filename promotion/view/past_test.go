@@ -25,8 +25,17 @@ func TestPastOf(t *testing.T) {
 	if newest.Promotion.Status != state.Landed || newest.Landed != sha("c") {
 		t.Errorf("landed: %+v", newest)
 	}
-	if got := view.PastOf(entry(3, opened, nil), newest); got != newest {
+	if got := view.PastOf(entry(3, opened, nil), newest); got.Promotion.Status != state.Landed || got.Landed != sha("c") {
 		t.Errorf("an older entry replaces it: %+v", got)
+	}
+	held := view.PastOf(entry(9, landed, &state.Landing{ID: "a person's", Commit: sha("e")}), nil)
+	if held.Landed != "" {
+		t.Errorf("another landing is taken for its own: %+v", held)
+	}
+	for name, got := range map[string]*view.Past{"older": view.PastOf(entry(4, landed, &state.Landing{ID: "a", Commit: sha("c")}), held), "newer": view.PastOf(entry(9, landed, nil), newest)} {
+		if got.Landed != sha("c") || got.Promotion.Status != state.Landed {
+			t.Errorf("with an %s entry: %+v", name, got)
+		}
 	}
 	older := view.PastOf(entry(3, opened, &state.Landing{ID: "before", Commit: sha("b")}), nil)
 	if older.Promotion.Status != state.Opened || older.Landed != "" || older.Promotion.Batch != nil || opened.Batch == nil {
