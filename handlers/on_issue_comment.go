@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/promobot/promobot/promotion/command"
 )
 
 // CommentLetter is the kind of a letter whose body is a Comment.
@@ -40,14 +42,12 @@ func (c Comment) letter() Letter {
 	return Letter{ID: "comment-" + id, Kind: CommentLetter, Body: []byte(`{"comment":` + id + `}`)}
 }
 
-// commandWord begins a command's line, in large or small letters.
-const commandWord = "/promobot"
-
-// mayCommand says whether a line of a comment begins like a command. Whether it
+// mayCommand says whether a line of a comment begins like a command, in large or
+// small letters. Whether it
 // is one, and not in a block of code, is judged where the comment is read.
 func mayCommand(body string) bool {
 	for line := range strings.FieldsFuncSeq(body, func(r rune) bool { return r == '\n' || r == '\r' }) {
-		if line = strings.TrimLeft(line, " \t"); len(line) >= len(commandWord) && strings.EqualFold(line[:len(commandWord)], commandWord) {
+		if line = strings.TrimLeft(line, " \t"); len(line) >= len(command.Word) && strings.EqualFold(line[:len(command.Word)], command.Word) {
 			return true
 		}
 	}

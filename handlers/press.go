@@ -18,9 +18,9 @@ type Press struct {
 	Issue   int       `json:"issue,omitempty"` // pull request whose pipeline and environment are meant; 0: none
 	Where   string    `json:"where"`           // "check run" or "page", for what is recorded
 	At      time.Time `json:"at,omitzero"`     // a press an hour old is not carried out any more; zero: when the letter came
-	// Button is the identifier of the check run's button. It names the environment
-	// and what it was about when it was shown, for promotion.Pressed; Command is
-	// then the command's name alone. "" on a page.
+	// Button is the button's identifier. It names the environment and what it was
+	// about when it was shown, for promotion.Pressed; Command need not name the
+	// environment then. "" where Command alone says what is meant.
 	Button string `json:"button,omitempty"`
 }
 

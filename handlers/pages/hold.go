@@ -12,9 +12,6 @@ import (
 	"github.com/promobot/promobot/promotion/view"
 )
 
-// word is what a command begins with in a comment.
-const word = "/promobot "
-
 // holding is what the page that asks about a hold was given.
 type holding struct {
 	Reason string
@@ -42,14 +39,14 @@ func (h *holding) command(a view.Action, now time.Time) (string, bool) {
 			return "", false
 		}
 	}
-	read := command.Parse(word+a.Command, nil)
+	read := command.ParseSaid(a.Command)
 	if len(read) == 1 {
 		c := read[0]
 		c.Reason, c.Until = h.Reason, h.Until
 		// What is kept is what a comment that says so would be read as.
-		if again := command.Parse(c.String(), nil); len(again) == 1 && again[0].Problem == "" && again[0].Name == c.Name &&
+		if again := command.ParseSaid(c.Said()); len(again) == 1 && again[0].Problem == "" && again[0].Name == c.Name &&
 			again[0].Environment == c.Environment && again[0].Pipeline == c.Pipeline && again[0].Until == c.Until {
-			return strings.TrimPrefix(again[0].String(), word), true
+			return again[0].Said(), true
 		}
 	}
 	h.Wrong = "this cannot be said with the button; write the command in a comment"

@@ -87,7 +87,7 @@ func (c Command) NeedsEnvironment() bool {
 func (c Command) NoEnvironment() string {
 	spec, _ := Find(c.Name)
 	if spec.about == pullRequest {
-		return "`" + word + " " + c.Name + "` goes with a promotion's pull request; write it there"
+		return "`" + Word + " " + c.Name + "` goes with a promotion's pull request; write it there"
 	}
 	return "name the environment, since this is no promotion's pull request; " + spec.usage()
 }
@@ -105,7 +105,7 @@ func (c Command) String() string {
 	if c.Problem != "" || c.Name == "" {
 		return ""
 	}
-	words := []string{word, c.Name}
+	words := []string{Word, c.Name}
 	about := c.Environment
 	if c.Environments == Everywhere {
 		about = "all"
@@ -137,6 +137,10 @@ func (c Command) String() string {
 	}
 	return strings.Join(words, " ")
 }
+
+// Said is the command without the word that begins it in a comment: as buttons,
+// pages and dispatches give it.
+func (c Command) Said() string { return strings.TrimPrefix(c.String(), Word+" ") }
 
 // Confirmed is the command to write to confirm this one.
 func (c Command) Confirmed() string {
@@ -172,5 +176,5 @@ func names() []string {
 
 // usage is how to write it, as the end of a problem.
 func (s Spec) usage() string {
-	return "write `" + strings.TrimSpace(word+" "+s.Usage) + "`"
+	return "write `" + strings.TrimSpace(Word+" "+s.Usage) + "`"
 }

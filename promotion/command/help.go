@@ -17,7 +17,7 @@ func Help(name string) string {
 	if spec, known := Find(name); known {
 		return spec.help()
 	}
-	return table() + "\n\n`" + word + " help COMMAND` tells more. A command stands at the beginning of a line; on a promotion's pull request the environment and the pipeline may be left out."
+	return table() + "\n\n`" + Word + " help COMMAND` tells more. A command stands at the beginning of a line; on a promotion's pull request the environment and the pipeline may be left out."
 }
 
 // table has one row for each command.
@@ -25,14 +25,14 @@ func table() string {
 	var b strings.Builder
 	b.WriteString("| command | what it does |\n| --- | --- |")
 	for _, s := range All {
-		fmt.Fprintf(&b, "\n| `%s %s` | %s |", word, s.Usage, s.About)
+		fmt.Fprintf(&b, "\n| `%s %s` | %s |", Word, s.Usage, s.About)
 	}
 	return b.String()
 }
 
 func (s Spec) help() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "`%s %s`\n\n%s", word, s.Usage, s.About)
+	fmt.Fprintf(&text, "`%s %s`\n\n%s", Word, s.Usage, s.About)
 	if s.Dangerous != "" {
 		fmt.Fprintf(&text, "\n\nIt asks for `%s` (%s): without it, the answer shows what would happen.", confirmOption, s.Dangerous)
 	}

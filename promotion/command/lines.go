@@ -23,8 +23,8 @@ import (
 	"github.com/yuin/goldmark/util"
 )
 
-// word begins a command.
-const word = "/promobot"
+// Word begins a command in a comment.
+const Word = "/promobot"
 
 // mostBody is how long a comment with commands may be, in bytes; GitHub's own
 // limit is 65,536 characters.

@@ -36,6 +36,10 @@ var (
 	commandName        = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
 )
 
+// ParseSaid is Parse of a command as it is said without a comment ([Command.Said]),
+// where aliases do not count: those are for people who write.
+func ParseSaid(text string) []Command { return Parse(Word+" "+text, nil) }
+
 // Parse finds the commands of a comment, in order; aliases are the pipeline
 // file's ([config.Commands]). At most [MostCommands] of them can be carried out:
 // where there are more, one more stands behind them, with that as its problem.
@@ -90,7 +94,7 @@ func named(words []string, aliases map[string]string) (Spec, []string, string) {
 		spec, known := Find(stands[0])
 		switch {
 		case !known:
-			return Spec{}, nil, fmt.Sprintf("the alias %s stands for %s, which is no command; `%s help` shows them", quote(name), quote(stands[0]), word)
+			return Spec{}, nil, fmt.Sprintf("the alias %s stands for %s, which is no command; `%s help` shows them", quote(name), quote(stands[0]), Word)
 		case slices.Contains(stands, string(confirmOption)):
 			return Spec{}, nil, fmt.Sprintf("the alias %s confirms by itself, which is for a person; take --confirm out of the pipeline file", quote(name))
 		}
@@ -111,7 +115,7 @@ func named(words []string, aliases map[string]string) (Spec, []string, string) {
 		}
 		return Spec{}, nil, problem
 	}
-	return Spec{}, nil, problem + "; `" + word + " help` shows them"
+	return Spec{}, nil, problem + "; `" + Word + " help` shows them"
 }
 
 // read fills what the words after the name say; "" or the problem.
@@ -273,7 +277,7 @@ func (c *Command) fill(s slot, w string) (problem string) {
 		}
 		c.Pipeline, problem = pipeline(w)
 	case topicWord:
-		topic := strings.ToLower(strings.TrimPrefix(bare(w), word))
+		topic := strings.ToLower(strings.TrimPrefix(bare(w), Word))
 		if _, known := Find(topic); !known {
 			problem = quote(w) + " is no command"
 			if near := config.Nearest(topic, names()); near != "" {

@@ -40,7 +40,7 @@ func (r *Reconciler) ordered(s *promotion.Snapshot, ds []Dispatch) []entry {
 			log.Err(err).Msg("a dispatch of type promobot commands nothing")
 			continue
 		}
-		cs := command.Parse("/promobot "+payload.Command, nil)
+		cs := command.ParseSaid(payload.Command)
 		if len(cs) != 1 || cs[0].Problem != "" || !dispatched[cs[0].Name] {
 			problem := "it is none of rollback, hold, resume, promote and retry"
 			if len(cs) == 1 && cs[0].Problem != "" {

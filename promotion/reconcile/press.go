@@ -41,7 +41,7 @@ func (r *Reconciler) Press(ctx context.Context, ps []Press) error {
 	for i := range ps {
 		p := &ps[i]
 		in := &commented{press: p, teams: map[string]bool{}, Comment: promotion.Comment{
-			ID: number(p.ID), Issue: p.Issue, Body: "/promobot " + p.Command, Author: p.By, Created: p.At,
+			ID: number(p.ID), Issue: p.Issue, Body: command.Word + " " + p.Command, Author: p.By, Created: p.At,
 		}}
 		err := r.carryOut(ctx, in)
 		if limited(err) {

@@ -7,16 +7,12 @@ package view
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/promotion/command"
 	"github.com/promobot/promobot/promotion/config"
 	"github.com/promobot/promobot/state"
 )
-
-// word is what a command begins with in a comment.
-const word = "/promobot "
 
 // nobody gives the orders that are only tried: no login has such a character.
 const nobody = "\x01"
@@ -39,7 +35,7 @@ func (m maker) actions(e Environment) []Action {
 	}
 	add := func(label string, c command.Command, does, asks string, danger bool) {
 		out = append(out, Action{
-			Name: c.Name, Label: cut(label, mostLabel), Command: strings.TrimPrefix(c.String(), word), Does: text(does), Asks: text(asks), Danger: danger, PullRequest: p.PullRequest,
+			Name: c.Name, Label: cut(label, mostLabel), Command: c.Said(), Does: text(does), Asks: text(asks), Danger: danger, PullRequest: p.PullRequest,
 		})
 	}
 	if o.Head != "" && o.Head != p.Head() {
@@ -69,7 +65,7 @@ func (m maker) command(do string) string {
 			c.Pipeline = m.o.Key.Pipeline
 		}
 	}
-	return strings.TrimPrefix(c.String(), word)
+	return c.Said()
 }
 
 // mostLabel is how long GitHub lets a button's label be.
@@ -78,6 +74,6 @@ const mostLabel = 20
 // nameable says whether a command can name a pipeline: one whose folder has other
 // characters than a comment's words can only be acted on from its pull request.
 func nameable(pipeline string) bool {
-	cs := command.Parse(word+"hold x --pipeline "+pipeline, nil)
+	cs := command.ParseSaid("hold x --pipeline " + pipeline)
 	return len(cs) == 1 && cs[0].Problem == "" && cs[0].Pipeline == pipeline
 }

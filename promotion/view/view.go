@@ -72,11 +72,12 @@ type Environment struct {
 	Current *Landing `json:"current,omitempty"` // what stands; nil before the baseline
 	Behind  int      `json:"behind"`            // newer landings upstream
 	Offered *Landing `json:"offered,omitempty"` // the upstream's landing that is to come here
-	// Promotion is the newest one, under way or ended; Earlier are those before it,
-	// newest first, as far back as Entries reach.
-	Promotion *Promotion  `json:"promotion,omitempty"`
-	Earlier   []Promotion `json:"earlier,omitempty"`
-	Gates     []Gate      `json:"gates,omitempty"` // of the promotion under way
+	// Promotion is the newest one, under way or ended.
+	Promotion *Promotion `json:"promotion,omitempty"`
+	// Earlier are those before it, newest first, as far back as Entries reach; at
+	// most ten.
+	Earlier []Promotion `json:"earlier,omitempty"`
+	Gates   []Gate      `json:"gates,omitempty"` // of the promotion under way
 	// Would is what the offer would change, where no promotion is under way.
 	Would    []Change   `json:"would,omitempty"`
 	Watch    *Watch     `json:"watch,omitempty"` // of the newest landing, while it has no verdict
