@@ -50,6 +50,7 @@ func (m maker) shadow(entries []Entry) *Shadow {
 		case PeopleOpen:
 			if m.decided(c, entries) {
 				follow(out.Cases[i:])
+				m.revertedSince(c, entries, newest) // both may be seen at once
 				newest = false
 			}
 		case PeopleSame, PeopleChanged:
@@ -124,15 +125,27 @@ func follow(cases []ShadowCase) {
 // revertedSince looks for what took back what people had landed: a rollback, or,
 // for the newest, a person's landing of just what stood there before.
 func (m maker) revertedSince(c *ShadowCase, entries []Entry, newest bool) {
+	if c.People != PeopleSame && c.People != PeopleChanged {
+		return
+	}
 	for _, e := range entries {
 		if e.Kind == "landed" && e.Reverts != "" && e.Reverts == c.Revision && !e.Time.Before(c.At) {
 			c.ends(PeopleReverted, e.Time, 0, e.URL)
 			return
 		}
 	}
-	if ls := m.o.Landings; newest && len(ls) > 0 && ls[0].Promotion == "" && c.Was != "" && ls[0].Digest == c.Was && ls[0].Time.After(c.At) {
+	if ls := m.o.Landings; newest && len(ls) > 0 && ls[0].Promotion == "" && c.Was != "" && ls[0].Digest == c.Was && m.isAfter(ls, c) {
 		c.ends(PeopleReverted, ls[0].Time, 0, commitURL(m.s.Repository, ls[0].Commit))
 	}
+}
+
+// isAfter says whether the newest landing is after that of the case, which is among
+// those older ones that are not read where it is not at hand. Their times do not
+// say it: git's are whole seconds, and a person's clock may be behind.
+func (m maker) isAfter(ls []promotion.Landing, c *ShadowCase) bool {
+	return slices.IndexFunc(ls, func(l promotion.Landing) bool {
+		return c.URL == commitURL(m.s.Repository, l.Commit) || c.PullRequest > 0 && c.PullRequest == l.PullRequest
+	}) != 0
 }
 
 // note keeps what is offered now.

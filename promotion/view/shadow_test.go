@@ -189,6 +189,31 @@ func TestShadowOfWhatIsObserved(t *testing.T) {
 		d.byHand("f", "of 1.0.0")
 		d.want(d.looks(), view.Shadow{Offered: 1, Reverted: 1})
 	})
+	t.Run("people do exactly that, and take it back in the same second", func(t *testing.T) {
+		for _, read := range []int{1, 2} { // landings
+			d := newDiary(t, config.Observe)
+			d.offers("d", "2.0.0")
+			d.looks()
+			d.byHand("e", "2.0.0")
+			o := d.of("staging")
+			o.Content = nil
+			d.want(d.looks(), view.Shadow{Offered: 1, Same: 1})
+			d.want(d.looks(), view.Shadow{Offered: 1, Same: 1})
+			d.byHand("f", "of 1.0.0")
+			o.Landings = o.Landings[:read]
+			d.want(d.looks(), view.Shadow{Offered: 1, Reverted: 1})
+		}
+	})
+	t.Run("people do exactly that, and have taken it back before anyone looks", func(t *testing.T) {
+		d := newDiary(t, config.Observe)
+		d.offers("d", "2.0.0")
+		d.looks()
+		d.passes(time.Hour)
+		d.byHand("e", "2.0.0")
+		d.byHand("f", "of 1.0.0")
+		d.of("staging").Content = nil
+		d.want(d.looks(), view.Shadow{Offered: 1, Reverted: 1})
+	})
 	t.Run("people land it with something of their own", func(t *testing.T) {
 		d := newDiary(t, config.Observe)
 		d.offers("d", "2.0.0")
