@@ -232,7 +232,11 @@ func announceClose(o *Observed, p state.Promotion, why string) Decision {
 // end records how a promotion ended without landing.
 func end(s *Snapshot, o *Observed, p state.Promotion, how state.Status, reason, by string) Decision {
 	st := o.Ledger.State.Clone()
-	st.Promotion.Status, st.Promotion.Reason, st.Promotion.By, st.Promotion.Ended = how, reason, by, s.Now
+	ended := s.Now
+	if st.Wish != nil {
+		ended = s.After(st.Wish.Time)
+	}
+	st.Promotion.Status, st.Promotion.Reason, st.Promotion.By, st.Promotion.Ended = how, reason, by, ended
 	st.Sequence++
 	kind, sentence, standing := state.KindVeto, fmt.Sprintf("%s: %s closed #%d without merging; %s is not proposed again", o.Key, orSomeone(by), p.PullRequest, short(p.Revision)), Rejected
 	if p.Reverts != nil {

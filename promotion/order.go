@@ -119,6 +119,9 @@ func hold(s *Snapshot, o *Observed, next *state.Environment, order Order) (state
 		return "", "it is held already: " + old.Reason
 	}
 	h := state.Hold{Reason: reason, By: order.By, Since: s.Now, Until: order.Until, Comment: order.Comment, Asked: true}
+	if p := next.UnderWay(); p != nil {
+		h.Since = s.After(p.Claimed)
+	}
 	if old := next.Hold; old != nil {
 		h.Failed, h.Landing = old.Failed, ""
 		if old.Failed != "" {
@@ -176,6 +179,9 @@ func takeBackNow(s *Snapshot, o *Observed, next *state.Environment, order Order)
 	}
 	l := o.Landings[0]
 	next.Wish = &state.Wish{Do: WishRollback, Revision: rec.Was.Revision, By: order.By, Comment: order.Comment, Time: s.Now}
+	if p := next.Promotion; p != nil {
+		next.Wish.Time = s.After(p.Ended)
+	}
 	next.Hold = &state.Hold{Reason: fmt.Sprintf("%s is rolled back: %s", short(rec.Revision), reason), By: order.By, Since: s.Now, Failed: rec.Commit, Comment: order.Comment}
 	reject(next, Landing{Commit: l.Commit, Revision: rec.Revision, Digest: rec.Actual}, reason, s.Now)
 	return state.KindWish, fmt.Sprintf("%s is rolled back from %s to %s by pull request, and held", o.Key.Environment, short(rec.Revision), short(rec.Was.Revision))

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/content"
 	"github.com/promobot/promobot/state"
 )
 
@@ -191,6 +192,45 @@ func TestAHoldOnFailureStays(t *testing.T) {
 			t.Errorf("after %s the hold is %+v", do, h)
 		}
 	}
+}
+
+// TestClocksThatDiffer has a ledger written by a replica whose clock is an hour
+// ahead, and holds that what follows is later.
+func TestClocksThatDiffer(t *testing.T) {
+	ahead := now.Add(time.Hour)
+	t.Run("a hold after a claim", func(t *testing.T) {
+		s := ready()
+		o := at(s, "staging")
+		o.Ledger.State.Promotion.Claimed = ahead
+		obeyed("hold", 5)(s, o)
+		if since := o.Ledger.State.Hold.Since; !since.After(ahead) {
+			t.Errorf("held since %v, what it holds was claimed at %v", since, ahead)
+		}
+	})
+	t.Run("a rollback that is asked for again after a veto", func(t *testing.T) {
+		s := settled(green)()
+		o := at(s, "staging")
+		obeyed("rollback", 5)(s, o)
+		o.Ledger.State.Promotion = &state.Promotion{ID: "back", Status: state.Vetoed, PullRequest: 8, By: "bo", Ended: ahead, Reverts: promotion.RevertDue(s, o)}
+		if d := decisionOn(s, "staging"); d.Standing != promotion.Stopped {
+			t.Fatalf("want bo's veto to stand, got %s", says(d))
+		}
+		obeyed("rollback", 6)(s, o)
+		o.Content = &content.Result{Edits: []content.Edit{{Path: "envs/staging/v"}}, Expected: "of 1.3.0"}
+		if d := decisionOn(s, "staging"); d.Standing == promotion.Stopped {
+			t.Errorf("want it rolled back as asked, got %s", says(d))
+		}
+	})
+	t.Run("a veto after a rollback was asked for", func(t *testing.T) {
+		s := rollingBack()
+		o := at(s, "staging")
+		o.Ledger.State.Wish = &state.Wish{Do: promotion.WishRollback, By: "ana", Comment: 5, Time: ahead}
+		o.Pull.Open, o.Pull.ClosedBy = false, "bo"
+		a, ok := decisionOn(s, "staging").Action.(promotion.Append)
+		if !ok || a.Kind != state.KindVeto || !a.State.Promotion.Ended.After(ahead) {
+			t.Errorf("want a veto after %v, got %s", ahead, says(decisionOn(s, "staging")))
+		}
+	})
 }
 
 // TestHeardIsBounded holds that the ledger keeps the newest commands.

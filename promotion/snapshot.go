@@ -195,6 +195,19 @@ type Snapshot struct {
 	groups map[string][]*Observed // by pipeline
 }
 
+// After is the time of what follows on something of other times: now, unless that
+// was written by a replica whose clock is ahead of this one's. The order of an
+// environment's entries is told by their times.
+func (s *Snapshot) After(times ...time.Time) time.Time {
+	now := s.Now
+	for _, t := range times {
+		if !now.After(t) {
+			now = t.Add(1)
+		}
+	}
+	return now
+}
+
 // find returns an environment of a pipeline.
 func (s *Snapshot) find(k Key) *Observed {
 	if len(s.index) != len(s.Environments) {

@@ -116,6 +116,9 @@ func (r *Reconciler) begun(s *promotion.Snapshot, d *promotion.Decision, o *prom
 		return nil
 	}
 	st.p.Base, st.p.Claimed = s.ChainOf(o).Tip(), s.Now
+	if h := o.Ledger.State.Hold; h != nil {
+		st.p.Claimed = s.After(h.Since)
+	}
 	return st
 }
 

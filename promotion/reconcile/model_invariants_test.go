@@ -75,9 +75,18 @@ func (w *world) checkLedger(ref, old, id, who string) {
 			w.breaks("Once", "%s: entry %d follows entry %d", ref, e.State.Sequence, before.Sequence)
 		}
 		w.checkForward(ref, before, e.State)
+		if e.Kind == state.KindClaim && heldAnew(before) && heldAnew(e.State) && before.Hold.Comment == e.State.Hold.Comment && before.Promotion.ID == e.State.Promotion.ID {
+			w.breaks("Honest hold", "%s: a second empty commit for the hold of comment %d", ref, e.State.Hold.Comment)
+		}
 		w.checkVerdicts(ref, before, e.State, e.Kind)
 		w.checkBounded(ref, e.State.Failure)
 	}
+}
+
+// heldAnew says whether the newest promotion was given a new head since it is held.
+func heldAnew(st state.Environment) bool {
+	return st.Hold != nil && st.Promotion != nil && len(st.Promotion.Attempts) > 0 &&
+		strings.HasPrefix(st.Promotion.Attempts[len(st.Promotion.Attempts)-1].Why, "it is held")
 }
 
 // checkForward is invariant 4.
