@@ -236,7 +236,7 @@ func (r *reader) commit() {
 // run runs a line as a newcomer's shell does: promobot is this program, git's
 // dates and author are fixed, a promobot to ask runs.
 func (r *reader) run(line string) (string, error) {
-	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
 	defer cancel()
 	r.commits++
 	at := time.Date(2026, 6, 1, 9, r.commits, 0, 0, time.UTC).Format(time.RFC3339)

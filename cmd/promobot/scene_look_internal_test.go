@@ -23,7 +23,7 @@ import (
 const (
 	sceneDebounce = 10 * time.Millisecond
 	sceneTick     = 20 * time.Millisecond // longer than the debounce: see atRest
-	scenePatience = 60 * time.Second
+	scenePatience = 3 * time.Minute
 )
 
 // wait waits until something holds, which the program brings about.

@@ -26,7 +26,7 @@ import (
 )
 
 // patience bounds waiting for what has to happen.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // testApp is GitHub as the program itself sees it.
 type testApp struct {

@@ -40,7 +40,7 @@ func serveAsChild() {
 				}
 				select {
 				case <-ctx.Done():
-				case <-time.After(time.Minute):
+				case <-time.After(patience):
 				}
 				return time.Time{}, ctx.Err()
 			},

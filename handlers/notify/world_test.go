@@ -24,7 +24,7 @@ import (
 	"github.com/promobot/promobot/state/outbox"
 )
 
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // target is a receiver's real server.
 type target struct {

@@ -162,7 +162,7 @@ func (s *server) app(change ...func(*github.Options)) *github.App {
 	s.t.Helper()
 	o := github.Options{
 		AppID: appID, PrivateKey: privateKey(), BaseURL: s.URL + "/api/v3", Now: s.clock.Now, UserAgent: "promobot/test",
-		Timeout: 10 * time.Second,
+		Timeout: time.Minute,
 	}
 	for _, f := range change {
 		f(&o)
