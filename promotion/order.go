@@ -137,7 +137,11 @@ func hold(s *Snapshot, o *Observed, next *state.Environment, order Order) (state
 }
 
 func resume(o *Observed, next *state.Environment) (state.Kind, string) {
-	if next.Hold == nil && next.Failure == nil {
+	goesOn := mending(o, next) // and is counted on: a recovery that was begun is not begun again
+	switch {
+	case next.Hold == nil && goesOn:
+		return "", "it is not held; what `on_failure` says goes on"
+	case next.Hold == nil && next.Failure == nil:
 		return "", "it is not held"
 	}
 	answer := o.Key.Environment + " goes on"
@@ -147,11 +151,20 @@ func resume(o *Observed, next *state.Environment) (state.Kind, string) {
 	if len(next.Rejected) > 0 {
 		answer += fmt.Sprintf("; %s stays rejected, newer ones are promoted", short(next.Rejected[0].Revision))
 	}
-	next.Hold, next.Failure = nil, nil
+	next.Hold = nil
+	if !goesOn {
+		next.Failure = nil
+	}
 	if next.Wish != nil && next.Wish.Do == WishRollback {
 		next.Wish = nil
 	}
 	return state.KindResume, answer
+}
+
+// mending says whether steps of the failure policy may still mend the newest landing.
+func mending(o *Observed, st *state.Environment) bool {
+	f := st.Failure
+	return f != nil && !f.Over && f.Scope == "" && len(o.Landings) > 0 && o.Landings[0].Commit == f.Landing && st.VerdictOf(f.Landing) == nil
 }
 
 func takeBackNow(s *Snapshot, o *Observed, next *state.Environment, order Order) (state.Kind, string) {

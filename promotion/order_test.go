@@ -35,6 +35,8 @@ func orderSituations() []situation {
 		{name: "resume what is not held", of: quiet, order: do("resume")},
 		{name: "resume while a rollback is open", of: rollingBack, order: do("resume")},
 		{name: "resume after a rollback", of: settled(mended()), order: do("resume")},
+		{name: "resume while a recovery runs", of: recovering(false, run("in_progress", "")), order: do("resume")},
+		{name: "resume what a person held, while a recovery runs", of: with(recovering(false, run("in_progress", "")), held(time.Time{})), order: do("resume")},
 		{name: "rollback", of: settled(green), order: do("rollback")},
 		{name: "rollback to what stood before", of: settled(green), order: by(promotion.Order{Do: "rollback", Revision: "1.3"})},
 		{name: "rollback to something else", of: settled(green), order: by(promotion.Order{Do: "rollback", Revision: "1.2.0"})},
@@ -191,6 +193,19 @@ func TestAHoldOnFailureStays(t *testing.T) {
 		if h := o.Ledger.State.Hold; h == nil || h.Failed != "e" {
 			t.Errorf("after %s the hold is %+v", do, h)
 		}
+	}
+}
+
+// TestResumeLeavesARecovery holds that a recovery which runs is not forgotten when a
+// person lifts a hold of their own, and so not begun a second time.
+func TestResumeLeavesARecovery(t *testing.T) {
+	s := with(recovering(false, run("in_progress", "")), held(time.Time{}))()
+	o := at(s, "staging")
+	before, _ := promotion.UnderRecovery(o)
+	obeyed("resume", 5)(s, o)
+	after, _ := promotion.UnderRecovery(o)
+	if before == nil || after == nil || after.Nonce != before.Nonce || o.Ledger.State.Hold != nil {
+		t.Errorf("the recovery was %+v, and is %+v; hold %+v", before, after, o.Ledger.State.Hold)
 	}
 }
 
