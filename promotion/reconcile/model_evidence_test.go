@@ -345,6 +345,7 @@ func (r *replica) WriteComment(_ context.Context, issue int, body string) (int64
 		w := r.w
 		w.writes++
 		w.nonce++
+		w.answeredLate(body)
 		w.comments = append(w.comments, promotion.Comment{ID: int64(w.nonce), Issue: issue, Body: body, Author: bot, Bot: true, ByApp: true, Created: w.now})
 		return int64(w.nonce), nil
 	})
@@ -416,19 +417,20 @@ func (m *model) obeyed(cs []int64) {
 	m.commands = slices.DeleteFunc(slices.Clone(m.commands), func(id int64) bool { return slices.Contains(cs, id) })
 }
 
-// hadEffect says whether any ledger ever heard a command.
-func (w *world) hadEffect(comment int64) bool {
-	for ref := range w.refs {
-		if !strings.HasPrefix(ref, state.RefPrefix) {
-			continue
-		}
-		for _, e := range w.entries(ref) {
-			if slices.ContainsFunc(e.State.Heard, func(h state.Heard) bool { return h.Comment == comment }) {
-				return true
-			}
+// effect is that of a comment in the ledgers.
+type effect struct {
+	at   time.Time // of the first
+	left bool      // it was answered when anyone might, and not by its writer alone
+}
+
+// answeredLate notes that a comment is answered when its writer may not be the
+// only one to do so.
+func (w *world) answeredLate(body string) {
+	for id, e := range w.effects {
+		if strings.HasPrefix(body, texts.AnswerMark(id)) && w.now.Sub(e.at) > promotion.Bound-2*clocksDiffer {
+			w.effects[id] = effect{e.at, true}
 		}
 	}
-	return false
 }
 
 // checkAnswered: each command has one answer at rest, and a reader's no effect.
@@ -453,9 +455,9 @@ func (w *world) checkAnswered(left []int64) {
 		if n == 0 {
 			w.breaks("Answered", "comment %d has no answer (still queued: %v)", c.ID, slices.Contains(left, c.ID))
 		}
-		// What has no effect, for one of two at least, is told apart by the queue
-		// alone, which the model's replicas have not.
-		if done[texts.AnswerMark(c.ID)] > 1 && !w.paused && w.hadEffect(c.ID) {
+		// Who answers what has no effect, or what its writer has left unanswered, is
+		// told by the queue alone, which the model's replicas have not.
+		if e := w.effects[c.ID]; done[texts.AnswerMark(c.ID)] > 1 && !w.paused && !e.at.IsZero() && !e.left {
 			w.breaks("Answered", "comment %d has %d answers", c.ID, n)
 		}
 	}

@@ -53,6 +53,11 @@ func (w *world) checkLedger(ref, old, id, who string) {
 		return
 	}
 	w.note("ledger: %s", e.Sentence)
+	for _, h := range e.State.Heard {
+		if _, known := w.effects[h.Comment]; !known {
+			w.effects[h.Comment] = effect{at: w.now}
+		}
+	}
 	if e.Kind == state.KindClaim {
 		w.claims[e.State.Promotion.ID] = ref
 		w.checkClaim(ref, e, c)
@@ -75,11 +80,21 @@ func (w *world) checkLedger(ref, old, id, who string) {
 			w.breaks("Once", "%s: entry %d follows entry %d", ref, e.State.Sequence, before.Sequence)
 		}
 		w.checkForward(ref, before, e.State)
-		if e.Kind == state.KindClaim && heldAnew(before) && heldAnew(e.State) && before.Hold.Comment == e.State.Hold.Comment && before.Promotion.ID == e.State.Promotion.ID {
-			w.breaks("Honest hold", "%s: a second empty commit for the hold of comment %d", ref, e.State.Hold.Comment)
+		if e.Kind == state.KindClaim && heldAnew(e.State) {
+			w.checkHeldOnce(ref, e.State)
 		}
 		w.checkVerdicts(ref, before, e.State, e.Kind)
 		w.checkBounded(ref, e.State.Failure)
+	}
+}
+
+// checkHeldOnce: a pull request gets one new head for one hold.
+func (w *world) checkHeldOnce(ref string, now state.Environment) {
+	for _, old := range w.entries(ref) {
+		st := old.State
+		if old.Kind == state.KindClaim && st.Sequence < now.Sequence && heldAnew(st) && st.Promotion.PullRequest == now.Promotion.PullRequest && st.Hold.Since.Equal(now.Hold.Since) {
+			w.breaks("Honest hold", "%s: #%d has a second new head for the hold of comment %d", ref, now.Promotion.PullRequest, now.Hold.Comment)
+		}
 	}
 }
 

@@ -132,8 +132,11 @@ func (m *model) run() {
 	m.settle()
 }
 
+// clocksDiffer is by how much a replica's clock is wrong at most, unless it jumps.
+const clocksDiffer = 5 * time.Second
+
 func (m *model) newReplica(name string) *replica {
-	r := &replica{w: m.w, name: name, skew: time.Duration(m.w.rng.IntN(10)-5) * time.Second, known: map[string]bool{}, ready: make(chan struct{}), resume: make(chan fault), done: make(chan error, 1)}
+	r := &replica{w: m.w, name: name, skew: time.Duration(m.w.rng.IntN(int(2*clocksDiffer/time.Second)))*time.Second - clocksDiffer, known: map[string]bool{}, ready: make(chan struct{}), resume: make(chan fault), done: make(chan error, 1)}
 	m.restart(r)
 	return r
 }

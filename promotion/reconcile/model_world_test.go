@@ -91,6 +91,7 @@ type world struct {
 	runs       []promotion.WorkflowRun            // of recoveries
 	dispatched map[string]int                     // recoveries begun, by nonce
 	comments   []promotion.Comment
+	effects    map[int64]effect // by comment
 }
 
 func newWorld(seed uint64) *world {
@@ -98,7 +99,7 @@ func newWorld(seed uint64) *world {
 		rng: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)),
 		now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), commits: map[string]*commit{}, blobs: content.Blobs{},
 		refs: promotion.Refs{}, checks: map[string][]reconcile.CheckRun{}, tampered: map[string]string{}, setters: map[string]string{}, reach: map[[2]string]bool{},
-		verified: map[string]bool{}, results: map[string][]promotion.CheckResult{}, said: map[[3]string]bool{}, dispatched: map[string]int{},
+		verified: map[string]bool{}, results: map[string][]promotion.CheckResult{}, said: map[[3]string]bool{}, dispatched: map[string]int{}, effects: map[int64]effect{},
 		claims: map[string]string{}, settings: map[string]string{},
 	}
 	w.repo = promotion.Repository{ID: 7, Owner: "acme", Name: "gitops", URL: "https://github.com/acme/gitops", DefaultBranch: "main"}
