@@ -85,6 +85,24 @@ func newHold(o *Observed, p state.Promotion) bool {
 	return h != nil && h.Comment != 0 && h.Since.After(p.Claimed)
 }
 
+// HoldStands says whether a hold is in force: from then on nothing that was asked
+// of GitHub before it can merge any more. Its head is a new one, and GitHub does not
+// merge it by itself; or whoever asked for a merge has stopped to wait for it.
+func HoldStands(s *Snapshot, o *Observed) bool {
+	p, h := o.Ledger.State.UnderWay(), o.Ledger.State.Hold
+	switch {
+	case h == nil || p == nil || p.Reverts != nil || p.PullRequest == 0 || o.Config.Mode <= config.Observe || s.Now.Sub(h.Since) >= Bound:
+		return true
+	case o.Pull == nil || o.Pull.Merged || o.Pull.Open && takeBack(o, *p) != nil:
+		return false
+	case !o.Pull.Open:
+		return true
+	case o.Head != p.Head(): // a merge of the old head is refused, unless it is being moved on
+		return p.Replaced == nil || o.Head != p.Replaced.BranchHead()
+	}
+	return !newHold(o, *p)
+}
+
 // open decides on an open pull request.
 func open(s *Snapshot, o *Observed, p state.Promotion) Decision {
 	pull := o.Pull

@@ -41,3 +41,24 @@ type LimitedError struct {
 func (e *LimitedError) Error() string {
 	return fmt.Sprintf("%s; until %s", e.What, e.Until.UTC().Format(time.RFC3339))
 }
+
+// ErrPending is of a command that has had its effect, and is answered when that is
+// in force.
+var ErrPending = errors.New("it is answered once it is in force")
+
+// Join is what went wrong, as of errors.Join. ErrPending is said where nothing did.
+func Join(failures ...error) error {
+	var failed []error
+	pending := false
+	for _, err := range failures {
+		if errors.Is(err, ErrPending) {
+			pending = true
+		} else {
+			failed = append(failed, err)
+		}
+	}
+	if err := errors.Join(failed...); err != nil || !pending {
+		return err
+	}
+	return ErrPending
+}

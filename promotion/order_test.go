@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/promobot/promobot/promotion"
+	"github.com/promobot/promobot/promotion/config"
 	"github.com/promobot/promobot/promotion/content"
 	"github.com/promobot/promobot/state"
 )
@@ -193,6 +194,52 @@ func TestAHoldOnFailureStays(t *testing.T) {
 		if h := o.Ledger.State.Hold; h == nil || h.Failed != "e" {
 			t.Errorf("after %s the hold is %+v", do, h)
 		}
+	}
+}
+
+// TestHoldStands: what can still merge after a hold keeps it from being in force,
+// for as long as a request may be under way.
+func TestHoldStands(t *testing.T) {
+	type change = func(s *promotion.Snapshot, o *promotion.Observed)
+	moved := func(s *promotion.Snapshot, o *promotion.Observed) {
+		p := o.Ledger.State.Promotion
+		p.Replaced = &state.Replaced{Commit: p.Commit, Head: p.Head()}
+		p.Commit, p.Claimed = "9f", s.After(o.Ledger.State.Hold.Since)
+	}
+	for name, x := range map[string]struct {
+		then []change
+		want bool
+	}{
+		"its head is the one that may be merged": {nil, false},
+		"the new head is not on the branch yet":  {[]change{moved}, false},
+		"its head is new": {[]change{moved, func(_ *promotion.Snapshot, o *promotion.Observed) {
+			o.Head = o.Ledger.State.Promotion.Head()
+		}}, true},
+		"GitHub would merge the new head by itself": {[]change{moved, func(_ *promotion.Snapshot, o *promotion.Observed) {
+			o.Head, o.Pull.AutoMerge, o.Config.Merge = o.Ledger.State.Promotion.Head(), true, config.MergeByGitHub
+		}}, false},
+		"someone pushed to its branch": {[]change{func(_ *promotion.Snapshot, o *promotion.Observed) { o.Head = "aa" }}, true},
+		"it is closed":                 {[]change{func(_ *promotion.Snapshot, o *promotion.Observed) { o.Pull.Open = false }}, true},
+		"it is merged, and not recorded yet": {[]change{func(_ *promotion.Snapshot, o *promotion.Observed) {
+			o.Pull.Open, o.Pull.Merged = false, true
+		}}, false},
+		"it could not be read":      {[]change{func(_ *promotion.Snapshot, o *promotion.Observed) { o.Pull = nil }}, false},
+		"nobody merges it but them": {[]change{func(_ *promotion.Snapshot, o *promotion.Observed) { o.Config.Mode = config.Observe }}, true},
+		"no request can be under way any more": {[]change{func(s *promotion.Snapshot, _ *promotion.Observed) {
+			s.Now = s.Now.Add(promotion.Bound)
+		}}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := ready()
+			o := at(s, "staging")
+			obeyed("hold", 5)(s, o)
+			for _, then := range x.then {
+				then(s, o)
+			}
+			if got := promotion.HoldStands(s, o); got != x.want {
+				t.Errorf("in force: %v, want %v", got, x.want)
+			}
+		})
 	}
 }
 

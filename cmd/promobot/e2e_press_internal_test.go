@@ -6,6 +6,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +19,7 @@ import (
 
 	"github.com/promobot/promobot/handlers"
 	"github.com/promobot/promobot/internal/githubsim"
+	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/promotion/view"
 	"github.com/promobot/promobot/state"
 	"github.com/promobot/promobot/state/queue"
@@ -70,10 +73,16 @@ func (p *presser) look() {
 	p.t.Fatal("it never comes to rest")
 }
 
-// press delivers presses, and returns the answers to them, by their ids.
+// press delivers presses, as the program does: what waits to be in force is
+// delivered again after a look. It returns the answers to them, by their ids.
 func (p *presser) press(letters ...queue.Letter) (map[string]view.Answer, error) {
 	p.t.Helper()
 	err := p.parts.Deliver(p.t.Context(), p.at, letters)
+	for tries := 0; errors.Is(err, promotion.ErrPending) && tries < 5; tries++ {
+		if _, err = p.parts.Reconcile(p.t.Context(), p.at); err == nil {
+			err = p.parts.Deliver(p.t.Context(), p.at, letters)
+		}
+	}
 	all, read := p.parts.Views.Answers(p.t.Context(), p.at.ID, time.Time{})
 	if read != nil {
 		p.t.Fatal(read)
@@ -205,6 +214,35 @@ func TestPresses(t *testing.T) {
 		t.Errorf("the same button of an old page is answered %+v", a)
 	}
 	wantHeard(2)
+}
+
+// TestHoldIsAnsweredInForce: a hold's effect is an entry at once; it is answered when
+// a merge that was asked for before would be refused, or can be under way no more.
+func TestHoldIsAnsweredInForce(t *testing.T) {
+	t.Parallel()
+	for name, after := range map[string]func(p *presser){
+		"a new head": func(p *presser) {
+			before := p.pull(1).HeadSHA
+			if _, err := p.parts.Reconcile(p.t.Context(), p.at); err != nil || p.pull(1).HeadSHA == before {
+				p.t.Errorf("after the look the head is %s, and was %s: %v", p.pull(1).HeadSHA, before, err)
+			}
+		},
+		"the time is over": func(p *presser) { p.ahead.Add(int64(promotion.Bound)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := pressedShop(t)
+			comment := p.write("mai", 1, "/promobot hold prod")
+			letter := queue.Letter{ID: "told", Kind: handlers.CommentLetter, Body: fmt.Appendf(nil, `{"comment":%d}`, comment), At: p.now()}
+			if err := p.parts.Deliver(t.Context(), p.at, []queue.Letter{letter}); !errors.Is(err, promotion.ErrPending) || !p.held(shopProd) || p.answers(1) != 0 {
+				t.Fatalf("held %v, with %d answers: %v", p.held(shopProd), p.answers(1), err)
+			}
+			after(p)
+			if err := p.parts.Deliver(t.Context(), p.at, []queue.Letter{letter}); err != nil || p.answers(1) != 1 {
+				t.Errorf("then it has %d answers: %v", p.answers(1), err)
+			}
+		})
+	}
 }
 
 // TestPressWhileGitHubFails: each request of a press fails in turn, before or after

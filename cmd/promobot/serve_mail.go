@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/promobot/promobot/handlers"
+	"github.com/promobot/promobot/promotion"
 	"github.com/promobot/promobot/state/queue"
 )
 
@@ -81,6 +83,9 @@ func (m queueMail) setLooked(ctx context.Context, cursor string, until time.Time
 	return m.queue.SetCursor(ctx, cursor, until.UTC().Format(time.RFC3339Nano))
 }
 
+// lookAgain is after how long commands that were not in force yet are looked at.
+const lookAgain = time.Second
+
 // deliver is the run of a repository's letters: all that wait, in portions.
 func (p *Program) deliver(ctx context.Context, work queue.Queue, deliver Deliver, key string, repository handlers.Repository) (time.Time, error) {
 	for {
@@ -88,7 +93,12 @@ func (p *Program) deliver(ctx context.Context, work queue.Queue, deliver Deliver
 		if err != nil || len(letters) == 0 {
 			return time.Time{}, err
 		}
-		if err := deliver(ctx, repository, letters); err != nil {
+		err = deliver(ctx, repository, letters)
+		if errors.Is(err, promotion.ErrPending) {
+			// The repository's run brings it into force.
+			return time.Now().Add(lookAgain), (queueWaker{work}).Wake(ctx, repository)
+		}
+		if err != nil {
 			return until(err), fmt.Errorf("deliver %d letters: %w", len(letters), err)
 		}
 		// Woken before they are answered: if the process ends in between, they are

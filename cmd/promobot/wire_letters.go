@@ -40,7 +40,7 @@ func (l *loops) deliver(ctx context.Context, at handlers.Repository, letters []q
 	if len(sorted.again) > 0 { // last, so that they say what the others have done
 		failures = append(failures, clerk.Again(ctx, sorted.again))
 	}
-	return errors.Join(failures...)
+	return promotion.Join(failures...)
 }
 
 // sortedLetters are letters by what is done with them, each in the letters' order.

@@ -37,7 +37,7 @@ func (r *Reconciler) Command(ctx context.Context, comments []int64) error {
 			failures = append(failures, fmt.Errorf("comment %d: %w", id, err))
 		}
 	}
-	return errors.Join(failures...)
+	return promotion.Join(failures...)
 }
 
 // commented is one comment on its way; or a press, as the comment that it stands
@@ -115,6 +115,13 @@ func (r *Reconciler) carryOut(ctx context.Context, in *commented) error {
 		if slices.Contains(won, false) {
 			continue
 		}
+		crossed, stands := holds(v.snapshot, in.ID, entries)
+		if !stands {
+			return promotion.ErrPending
+		}
+		if n := len(answer.Commands); n > 0 {
+			answer.Commands[n-1].Says = append(answer.Commands[n-1].Says, crossed...)
+		}
 		if in.press != nil {
 			return r.answerPress(ctx, in, answer)
 		}
@@ -124,6 +131,30 @@ func (r *Reconciler) carryOut(ctx context.Context, in *commented) error {
 		return r.answer(ctx, in.Comment, answer)
 	}
 	return promotion.ErrConflict
+}
+
+// holds says whether all holds that a comment asked for are in force, and what
+// landed nevertheless: a merge that was under way cannot be called back.
+func holds(s *promotion.Snapshot, comment int64, entries []entry) (crossed []string, stand bool) {
+	for i := range s.Environments {
+		o := s.Environments[i]
+		for _, e := range entries {
+			if e.observed.Key == o.Key {
+				o.Ledger.State = &e.state
+			}
+		}
+		st := o.Ledger.State
+		if st == nil || st.Hold == nil || st.Hold.Comment != comment {
+			continue
+		}
+		if !promotion.HoldStands(s, &o) {
+			return nil, false
+		}
+		if l := st.Landing; l != nil && l.PullRequest != 0 && l.Reverts == "" && l.By == s.App && !l.Time.Before(st.Hold.Since) {
+			crossed = append(crossed, fmt.Sprintf("#%d was being merged at that moment, and has landed in %s", l.PullRequest, o.Key.Environment))
+		}
+	}
+	return crossed, true
 }
 
 // obeyedKey is a command's effect in one environment.
@@ -172,10 +203,10 @@ func (r *Reconciler) hear(ctx context.Context, v *view, in *commented) (ignored 
 		return true, nil
 	}
 	in.who = command.Author{Login: in.Author, Bot: in.Bot}
-	if err := r.github.React(ctx, in.ID, "eyes"); err != nil && !errors.Is(err, promotion.ErrNotFound) {
-		return false, fmt.Errorf("react to it: %w", err)
-	}
 	if !in.Reacted {
+		if err := r.github.React(ctx, in.ID, "eyes"); err != nil && !errors.Is(err, promotion.ErrNotFound) {
+			return false, fmt.Errorf("react to it: %w", err)
+		}
 		r.memory.heard[in.ID] = true
 	}
 	if in.right, err = r.github.Permission(ctx, in.Author); err != nil && !errors.Is(err, promotion.ErrNotFound) {

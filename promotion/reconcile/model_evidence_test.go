@@ -433,6 +433,11 @@ func (w *world) answeredLate(body string) {
 	}
 }
 
+// answered says whether a comment has an answer by now.
+func (w *world) answered(id int64) bool {
+	return slices.ContainsFunc(w.comments, func(c promotion.Comment) bool { return c.ByApp && strings.HasPrefix(c.Body, texts.AnswerMark(id)) })
+}
+
 // checkAnswered: each command has one answer at rest, and a reader's no effect.
 func (w *world) checkAnswered(left []int64) {
 	answers, done := map[string]int{}, map[string]int{}

@@ -387,7 +387,7 @@ func (w *world) checkMerge(p *pull, base, merged, who string) {
 			w.breaks("Exact head", "#%d is merged at %.7s, which no claim of %.7s names", p.Number, p.Head, id)
 			return
 		}
-		if last := es[len(es)-1].State; last.Hold != nil && last.Promotion.Reverts == nil {
+		if last := es[len(es)-1].State; last.Hold != nil && last.Promotion.Reverts == nil && (last.Hold.Comment <= 0 || w.answered(last.Hold.Comment)) {
 			w.breaks("A person's word stands", "#%d is merged while %s is held", p.Number, ref)
 		}
 		w.checkPerson(environmentOf(ref), ref, heads+p.Base, base, merged)

@@ -51,7 +51,7 @@ func (r *Reconciler) Press(ctx context.Context, ps []Press) error {
 			failures = append(failures, fmt.Errorf("press %s: %w", p.ID, err))
 		}
 	}
-	return errors.Join(failures...)
+	return promotion.Join(failures...)
 }
 
 // where is how a command was given, for its entry; "" by a comment.
