@@ -325,13 +325,13 @@ func landBack(st *state.Environment, p state.Promotion, l *state.Landing) {
 	}
 	restore(st, failed, p.Reverts.Reason, l.Time)
 	l.From, l.At, l.Was, l.Reverts = "", "", nil, p.Reverts.Promotion
-	st.Landing = l
+	st.Lands(*l)
 	st.Sequence++
 }
 
 // Land takes a landing into a ledger's state.
 func Land(st *state.Environment, took Offer, l state.Landing) {
-	st.Landing = &l
+	st.Lands(l)
 	moveOn(st, took)
 	st.Sequence++
 }

@@ -63,6 +63,16 @@ func NameLanding(o *Observed, c Chain, i int) Landing {
 	if on && i >= last && (!onBefore || i < before) {
 		l.Commit, l.Index = rec.Commit, last
 		l.Revision, l.Origin, l.Promotion, l.PullRequest = rec.Revision, rec.Origin, rec.ID, rec.PullRequest
+		return l
+	}
+	for _, old := range o.Ledger.State.PastLandings {
+		last, on := c.Index(old.Commit)
+		before, onBefore := c.Index(old.Before)
+		if on && (i == last || i > last && onBefore && i < before) {
+			l.Commit, l.Index = old.Commit, last
+			l.Revision, l.Origin, l.Promotion, l.PullRequest = old.Revision, old.Origin, old.ID, old.PullRequest
+			break
+		}
 	}
 	return l
 }

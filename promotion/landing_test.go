@@ -70,6 +70,19 @@ func TestNameLanding(t *testing.T) {
 	}
 }
 
+// TestNameOlderLanding: a promotion's landing keeps its name when another follows.
+func TestNameOlderLanding(t *testing.T) {
+	c := chain("g", "f", "e", "d", "c", "b", "a")
+	o := &promotion.Observed{Key: promotion.Key{Pipeline: "app", Environment: "qa"}, Ledger: promotion.Ledger{State: &state.Environment{}}}
+	o.Ledger.State.Lands(state.Landing{ID: "p", Commit: "c", Before: "a", Revision: "r", Origin: "dev", PullRequest: 7})
+	o.Ledger.State.Lands(state.Landing{ID: "q", Commit: "f", Before: "e", Revision: "s", Origin: "dev", PullRequest: 8})
+	for index, want := range map[int]string{0: "", 1: "q", 2: "", 3: "", 4: "p", 5: "p", 6: ""} {
+		if l := promotion.NameLanding(o, c, index); l.Promotion != want || want == "p" && (l.Commit != "c" || l.Revision != "r" || l.Origin != "dev" || l.PullRequest != 7) {
+			t.Errorf("at %d: %+v, want promotion %q", index, l, want)
+		}
+	}
+}
+
 func TestChain(t *testing.T) {
 	c := chain("c", "b", "a")
 	if newer, known := c.Newer("c", "a"); !newer || !known {

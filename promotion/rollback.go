@@ -305,10 +305,10 @@ func tookBack(s *Snapshot, o *Observed) (Decision, bool) {
 	next := st.Clone()
 	failed := Landing{Commit: rec.Commit, Revision: rec.Revision, Digest: rec.Actual}
 	restore(&next, failed, fmt.Sprintf("%s took it back with %.10s", l.Author.Name, l.Commit), s.Now)
-	next.Landing = &state.Landing{
+	next.Lands(state.Landing{
 		ID: rec.ID, Commit: l.Commit, Before: chain.Commits[at].Parents[0], Revision: rec.Was.Revision, Origin: rec.Was.Origin,
 		Method: "person", By: l.Author.Name, Expected: l.Digest, Actual: l.Digest, Time: l.Time, Reverts: rec.ID,
-	}
+	})
 	if f := next.Failure; f != nil {
 		f.Over = true
 	}

@@ -246,6 +246,23 @@ func TestRejectedIsNotOffered(t *testing.T) {
 	})
 }
 
+// TestAPastRollbackIsNotOffered: what stands where something was taken back stays
+// there, also when a newer landing has followed it and is not verified yet.
+func TestAPastRollbackIsNotOffered(t *testing.T) {
+	s := with(settled(mended()), resumed)()
+	staging, prod := at(s, "staging"), at(s, "prod")
+	if v := staging.Ledger.State.VerdictOf("f"); v == nil || v.Outcome != state.Verified {
+		t.Fatalf("the rollback's verdict is %+v", v)
+	}
+	s.Chain.Commits = append([]promotion.Commit{{ID: "g", Parents: []string{"f"}, Time: now}}, s.Chain.Commits...)
+	s.Chain = promotion.NewChain(s.Chain.Commits)
+	staging.Ledger.State.Lands(state.Landing{ID: "id9", Commit: "g", Before: "f", Revision: "1.5.0", Expected: "of 1.5.0", Actual: "of 1.5.0", Was: &state.Was{Revision: "1.3.2"}})
+	staging.Landings = append([]promotion.Landing{landing("g", 0, "qa")}, staging.Landings...)
+	if offer, _ := promotion.OfferTo(s, prod); offer != nil {
+		t.Errorf("prod is offered %+v", offer)
+	}
+}
+
 // TestAnOpenOneNeverLandsWhatFailed holds that a pull request which would bring
 // back rejected content is closed, also where only the digest tells.
 func TestAnOpenOneNeverLandsWhatFailed(t *testing.T) {

@@ -47,8 +47,11 @@ func ToVerify(s *Snapshot, o *Observed) []Landing {
 
 // isRollback says whether a landing took another one back.
 func isRollback(o *Observed, l Landing) bool {
-	rec := o.Ledger.State.Landing
-	return rec != nil && rec.Reverts != "" && rec.Commit == l.Commit
+	st := o.Ledger.State
+	if rec := st.Landing; rec != nil && rec.Commit == l.Commit {
+		return rec.Reverts != ""
+	}
+	return slices.ContainsFunc(st.PastLandings, func(old state.PastLanding) bool { return old.Commit == l.Commit && old.Reverts != "" })
 }
 
 func mixed(o *Observed, l Landing) bool {

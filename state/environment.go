@@ -53,6 +53,8 @@ type Environment struct {
 	Position map[string]Position `json:"position,omitempty"`
 	// Landing is the newest landing of a promotion of promobot's.
 	Landing *Landing `json:"landing,omitempty"`
+	// PastLandings are the promotions' landings before it, newest first.
+	PastLandings []PastLanding `json:"landings,omitempty"`
 	// Promotion is the newest promotion, under way or ended.
 	Promotion *Promotion `json:"promotion,omitempty"`
 	// Tried are the promotions forwards before the newest promotion, newest first.
@@ -296,6 +298,32 @@ type Landing struct {
 	Was *Was `json:"was,omitempty"`
 	// Reverts says, of a rollback, the id of the promotion that it took back.
 	Reverts string `json:"reverts,omitempty"`
+}
+
+// PastLanding names a landing that is not the newest any more: it may still be offered,
+// where newer ones are not verified.
+type PastLanding struct {
+	ID          string `json:"id"`
+	Commit      string `json:"commit"`
+	Before      string `json:"before"`
+	Revision    string `json:"revision"`
+	Origin      string `json:"origin"`
+	PullRequest int    `json:"pr,omitempty"`
+	Reverts     string `json:"reverts,omitempty"`
+}
+
+// PastLandingsKept is how many of them a ledger keeps.
+const PastLandingsKept = 10
+
+// Lands makes a landing the newest.
+func (e *Environment) Lands(l Landing) {
+	if old := e.Landing; old != nil {
+		e.PastLandings = append([]PastLanding{{
+			ID: old.ID, Commit: old.Commit, Before: old.Before, Revision: old.Revision, Origin: old.Origin, PullRequest: old.PullRequest, Reverts: old.Reverts,
+		}}, e.PastLandings...)
+		e.PastLandings = e.PastLandings[:min(len(e.PastLandings), PastLandingsKept)]
+	}
+	e.Landing = &l
 }
 
 // Mixed says that what landed is not exactly what was promoted.

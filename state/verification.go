@@ -241,7 +241,7 @@ func (e *Environment) HeardOf(comment int64, index int) *Heard {
 // cloneVerification copies what Clone has to beyond the fields themselves.
 func (e Environment) cloneVerification(c *Environment) {
 	c.Verdicts, c.Rejected, c.Heard = slices.Clone(e.Verdicts), slices.Clone(e.Rejected), slices.Clone(e.Heard)
-	c.Tried = slices.Clone(e.Tried)
+	c.Tried, c.PastLandings = slices.Clone(e.Tried), slices.Clone(e.PastLandings)
 	c.Floor = maps.Clone(e.Floor)
 	if e.Watch != nil {
 		w := *e.Watch
