@@ -115,6 +115,9 @@ func open(s *Snapshot, o *Observed, p state.Promotion) Decision {
 		return Decision{Standing: Waiting, Reason: "its branch is being moved on", Action: Advance{Promotion: p, Lease: o.Head}}
 	case o.Head != p.Head() && !unwanted(o, p):
 		d := stop(fmt.Sprintf("someone pushed to the branch of #%d, so it is theirs: merge it, or close it and promobot goes on with what is newer", p.PullRequest))
+		if where, x := RejectedFor(s, o, Landing{Revision: p.Revision}); x != nil && p.Reverts == nil {
+			d = stop(fmt.Sprintf("%s failed in %s: %s. Someone pushed to the branch of #%d, so closing it is theirs", short(p.Revision), where, x.Reason, p.PullRequest))
+		}
 		d.Action = takeBack(o, p)
 		return d
 	case NeedsFresh(s.ChainOf(o), o):

@@ -4,6 +4,7 @@ package promotion_test
 // ends, and what is never offered afterwards.
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -272,6 +273,17 @@ func TestAnOpenOneNeverLandsWhatFailed(t *testing.T) {
 	o.Ledger.State.Rejected = []state.Rejected{{Revision: "1.4.0", Digest: o.Content.Expected, Reason: "it failed", Time: now}}
 	if a, ok := decisionOn(s, "staging").Action.(promotion.Append); !ok || a.Kind != state.KindClosing {
 		t.Errorf("want it closed, got %s", says(decisionOn(s, "staging")))
+	}
+}
+
+// TestWhatFailedIsSaidOfTheirs: a pull request that a person pushed to is left to
+// them, and says when what it brings has failed before it.
+func TestWhatFailedIsSaidOfTheirs(t *testing.T) {
+	s := with(settled(red), openInProd)()
+	at(s, "prod").Head = "theirs"
+	d := decisionOn(s, "prod")
+	if d.Standing != promotion.Stopped || d.Action != nil || !strings.Contains(d.Reason, "1.4.0 failed in staging: check deploy ended with failure") {
+		t.Errorf("want it left to them, with what failed; got %s", says(d))
 	}
 }
 

@@ -508,7 +508,9 @@ func (w *world) checkEnd(ds []promotion.Decision, snapshot *promotion.Snapshot) 
 			}
 			w.breaks("Convergence", "%s is %s at rest: %s", d.Key, d.Standing, d.Reason)
 		}
-		if p := o.Ledger.State.UnderWay(); p != nil && p.Reverts == nil {
+		// What somebody pushed to is theirs, and is said to have failed.
+		theirs := d.Standing == promotion.Stopped && strings.Contains(d.Reason, "so closing it is theirs")
+		if p := o.Ledger.State.UnderWay(); p != nil && p.Reverts == nil && !theirs {
 			for j := range snapshot.Environments {
 				x := &snapshot.Environments[j]
 				if x.Key.Pipeline != o.Key.Pipeline || x.Ledger.State == nil || !w.leads(x.Key.Environment, o.Key.Environment) {
