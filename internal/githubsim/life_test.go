@@ -81,7 +81,7 @@ func TestWebhookSignatures(t *testing.T) {
 		header http.Header
 		body   []byte
 	}
-	got := make(chan delivery, 1)
+	got := make(chan delivery, 10) // more than come
 	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -93,6 +93,7 @@ func TestWebhookSignatures(t *testing.T) {
 	w.drained()
 	w.must(w.SetWebhook(w.app.ID, hook.URL, "s3cret"))
 	w.branchWith("topic", file("a", "a"))
+	w.drained() // so that none comes when the test is over
 	create := <-got
 	mac := hmac.New(sha256.New, []byte("s3cret"))
 	if _, err := mac.Write(create.body); err != nil {
