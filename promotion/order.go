@@ -118,10 +118,7 @@ func hold(s *Snapshot, o *Observed, next *state.Environment, order Order) (state
 	if old := next.Hold; order.Comment < 0 && old != nil && old.Asked && old.Until.IsZero() && order.Reason == "" && order.Until.IsZero() {
 		return "", "it is held already: " + old.Reason
 	}
-	h := state.Hold{Reason: reason, By: order.By, Since: s.Now, Until: order.Until, Comment: order.Comment, Asked: true}
-	if p := next.UnderWay(); p != nil {
-		h.Since = s.After(p.Claimed)
-	}
+	h := state.Hold{Reason: reason, By: order.By, Since: heldSince(s, next), Until: order.Until, Comment: order.Comment, Asked: true}
 	if old := next.Hold; old != nil {
 		h.Failed, h.Landing = old.Failed, ""
 		if old.Failed != "" {
@@ -134,6 +131,15 @@ func hold(s *Snapshot, o *Observed, next *state.Environment, order Order) (state
 		until = "until " + clock(h.Until)
 	}
 	return state.KindHold, fmt.Sprintf("%s is held %s; nothing is merged there by promobot", o.Key.Environment, until)
+}
+
+// heldSince is since when a hold is that a person asks for now: after the claim of
+// what it stops.
+func heldSince(s *Snapshot, st *state.Environment) time.Time {
+	if p := st.UnderWay(); p != nil {
+		return s.After(p.Claimed)
+	}
+	return s.Now
 }
 
 func resume(o *Observed, next *state.Environment) (state.Kind, string) {
@@ -195,7 +201,7 @@ func takeBackNow(s *Snapshot, o *Observed, next *state.Environment, order Order)
 	if p := next.Promotion; p != nil {
 		next.Wish.Time = s.After(p.Ended)
 	}
-	next.Hold = &state.Hold{Reason: fmt.Sprintf("%s is rolled back: %s", short(rec.Revision), reason), By: order.By, Since: s.Now, Failed: rec.Commit, Comment: order.Comment}
+	next.Hold = &state.Hold{Reason: fmt.Sprintf("%s is rolled back: %s", short(rec.Revision), reason), By: order.By, Since: heldSince(s, next), Failed: rec.Commit, Comment: order.Comment}
 	reject(next, Landing{Commit: l.Commit, Revision: rec.Revision, Digest: rec.Actual}, reason, s.Now)
 	return state.KindWish, fmt.Sprintf("%s is rolled back from %s to %s by pull request, and held", o.Key.Environment, short(rec.Revision), short(rec.Was.Revision))
 }

@@ -260,15 +260,17 @@ func TestResumeLeavesARecovery(t *testing.T) {
 // ahead, and holds that what follows is later.
 func TestClocksThatDiffer(t *testing.T) {
 	ahead := now.Add(time.Hour)
-	t.Run("a hold after a claim", func(t *testing.T) {
-		s := ready()
-		o := at(s, "staging")
-		o.Ledger.State.Promotion.Claimed = ahead
-		obeyed("hold", 5)(s, o)
-		if since := o.Ledger.State.Hold.Since; !since.After(ahead) {
-			t.Errorf("held since %v, what it holds was claimed at %v", since, ahead)
-		}
-	})
+	for _, do := range []string{"hold", "rollback"} {
+		t.Run("a hold after a claim: "+do, func(t *testing.T) {
+			s := with(ready, openOver)()
+			o := at(s, "staging")
+			o.Ledger.State.Promotion.Claimed = ahead
+			obeyed(do, 5)(s, o)
+			if since := o.Ledger.State.Hold.Since; !since.After(ahead) {
+				t.Errorf("held since %v, what it holds was claimed at %v", since, ahead)
+			}
+		})
+	}
 	t.Run("a rollback that is asked for again after a veto", func(t *testing.T) {
 		s := settled(green)()
 		o := at(s, "staging")

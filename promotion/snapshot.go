@@ -195,17 +195,14 @@ type Snapshot struct {
 	groups map[string][]*Observed // by pipeline
 }
 
-// After is the time of what follows on something of other times: now, unless that
+// After is the time of what follows on something of another time: now, unless that
 // was written by a replica whose clock is ahead of this one's. The order of an
 // environment's entries is told by their times.
-func (s *Snapshot) After(times ...time.Time) time.Time {
-	now := s.Now
-	for _, t := range times {
-		if !now.After(t) {
-			now = t.Add(1)
-		}
+func (s *Snapshot) After(t time.Time) time.Time {
+	if s.Now.After(t) {
+		return s.Now
 	}
-	return now
+	return t.Add(1)
 }
 
 // find returns an environment of a pipeline.

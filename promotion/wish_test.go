@@ -32,17 +32,20 @@ func wishSituations() []situation {
 		{name: "a rollback stands, after retry and resume", of: with(retried(), resumed)},
 		{name: "a rollback is asked for", of: with(settled(green), reverting, obeyed("rollback", 5))},
 		{name: "a rollback is asked for, rollback: propose", of: with(settled(green), reverting, proposed, obeyed("rollback", 5))},
-		{name: "a rollback is asked for while a promotion is open", of: with(ready, func(s *promotion.Snapshot, o *promotion.Observed) {
-			from := at(settled(green)(), "staging")
-			o.Ledger.State.Landing, o.Landings, o.Ledger.State.Promotion.PullRequest = from.Ledger.State.Landing, from.Landings, 8
-			o.Ledger.State.Promotion.Base, o.Pull.Number = "e", 8
-			o.Pull.Body = state.FormatTrailers(o.Ledger.State.Promotion.Trailers("app", "staging"))
-		}, obeyed("rollback", 5))},
+		{name: "a rollback is asked for while a promotion is open", of: with(ready, openOver, obeyed("rollback", 5))},
 		{name: "a rebuild", of: with(ready, obeyed("rebuild", 5))},
 		{name: "a rebuild of a rollback", of: with(rollingBack, obeyed("rebuild", 5))},
 		{name: "a cancelled promotion", of: with(ready, obeyed("cancel", 5))},
 		{name: "a cancelled promotion, closed", of: with(ready, obeyed("cancel", 5), func(_ *promotion.Snapshot, o *promotion.Observed) { o.Pull.Open = false })},
 	}
+}
+
+// openOver has the open promotion follow a landing of promobot's.
+func openOver(_ *promotion.Snapshot, o *promotion.Observed) {
+	from := at(settled(green)(), "staging")
+	o.Ledger.State.Landing, o.Landings, o.Ledger.State.Promotion.PullRequest = from.Ledger.State.Landing, from.Landings, 8
+	o.Ledger.State.Promotion.Base, o.Pull.Number = "e", 8
+	o.Pull.Body = state.FormatTrailers(o.Ledger.State.Promotion.Trailers("app", "staging"))
 }
 
 // retried has a person ask again for what was rolled back.
