@@ -43,8 +43,8 @@ func (c Comment) letter() Letter {
 }
 
 // mayCommand says whether a line of a comment begins like a command, in large or
-// small letters. Whether it
-// is one, and not in a block of code, is judged where the comment is read.
+// small letters. Whether it is one, and not in a block of code, is judged where the
+// comment is read.
 func mayCommand(body string) bool {
 	for line := range strings.FieldsFuncSeq(body, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		if line = strings.TrimLeft(line, " \t"); len(line) >= len(command.Word) && strings.EqualFold(line[:len(command.Word)], command.Word) {
